@@ -1,0 +1,33 @@
+"""One request, as any door hands it to the gate: everything but the operation."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass, field
+
+
+def new_request_id() -> str:
+    """A time-ordered identifier: 12 hexadecimal digits of milliseconds, then 20 random ones."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+
+
+@dataclass(slots=True)
+class Call:
+    """Where a request came from and what it claims; nothing here is verified yet.
+
+    ``namespace`` is a namespace's name (empty: the root namespace). ``token`` is the bearer
+    credential as sent. ``client_certificate`` is DER, from a TLS handshake that proved
+    possession of its key (the certificate's issuer is not checked here). ``trace_id`` is 32
+    hexadecimal digits of ``traceparent`` (W3C Trace Context) or empty.
+    """
+
+    door: str
+    source_ip: str = ""
+    namespace: str = ""
+    token: str = field(default="", repr=False)
+    client_certificate: bytes | None = field(default=None, repr=False)
+    request_id: str = field(default_factory=new_request_id)
+    trace_id: str = ""
+    parent_span_id: str = ""
+    idempotency_key: str = ""

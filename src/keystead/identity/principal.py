@@ -1,0 +1,34 @@
+"""Who is asking, as policy and audit see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """An authenticated caller.
+
+    ``name`` says how it came in (``user/alice``, ``approle/ci``, ``root``); ``namespace``
+    is the identifier of its home namespace; ``roles`` are all it has, with those its groups
+    give and those its roles include. ``accessor`` names its token without being it.
+    ``cache_key`` is equal for callers about whom policy cannot decide differently.
+    """
+
+    name: str
+    namespace: str
+    roles: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    accessor: str = ""
+    root: bool = False
+    mfa: bool = False
+    expires_at: float | None = None
+    token_parent: str = ""
+    cache_key: tuple[object, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        key = (self.namespace, self.name, self.roles, self.groups, self.mfa)
+        object.__setattr__(self, "cache_key", key)
+
+
+ANONYMOUS = Principal(name="anonymous", namespace="")

@@ -1,0 +1,574 @@
+"""Who callers are: tokens, log-in methods, groups and roles.
+
+Principals are named by how they came in: ``user/alice``, ``approle/ci``, ``cert/web``,
+``token/deploy``; the bootstrap principal is ``root``. Giving a principal a role that the
+caller does not have itself needs ``role:grant`` on that role.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from keystead.operations.base import Access, Done, Effect, Input, Operation, Page, Reply
+
+PrincipalName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$")]
+RoleName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+Roles = Annotated[list[RoleName], Meta(max_length=64)]
+Seconds = Annotated[int, Meta(ge=0, le=10 * 365 * 86_400)]
+Cidrs = Annotated[list[str], Meta(max_length=64)]
+Count = Annotated[int, Meta(ge=0, le=2**31)]
+
+
+class TokenLimits(Input, frozen=True, kw_only=True):
+    """How long and from where tokens of a log-in method hold. Zero: the server's default.
+
+    ``period_seconds``: renewing sets the lifetime to this, without a maximum.
+    ``max_uses``: requests after which the token ends; 0 is without limit.
+    """
+
+    ttl_seconds: Seconds = 0
+    max_ttl_seconds: Seconds = 0
+    period_seconds: Seconds = 0
+    max_uses: Count = 0
+    bound_cidrs: Cidrs = []
+
+
+class TokenView(Reply, frozen=True):
+    """A token as callers see it; never the token itself. Times are Unix seconds."""
+
+    accessor: str
+    principal: str
+    kind: str
+    roles: list[str]
+    created_at: float
+    expires_at: float | None = None
+    max_expires_at: float | None = None
+    period_seconds: int = 0
+    uses_left: int | None = None
+    bound_cidrs: list[str] = []
+    parent: str = ""
+    orphan: bool = False
+    renewable: bool = False
+    root: bool = False
+
+
+class IssuedToken(Reply, frozen=True):
+    """A new token and what it is. This is the only time that the token is shown."""
+
+    token: str
+    info: TokenView
+
+
+class CreateToken(Operation[IssuedToken], frozen=True, kw_only=True):
+    """Create a token: a child of the caller's, revoked with it, unless ``orphan``.
+
+    ``kind``: ``service`` (stored, revocable) or ``batch`` (self-contained, not stored: it
+    ends by its lifetime or with its parent). Without ``name`` the token is for the caller itself.
+    """
+
+    action: ClassVar[str] = "token:create"
+    kind: ClassVar[str] = "token"
+    effect: ClassVar[Effect] = Effect.CHANGE
+    audited: ClassVar[tuple[str, ...]] = ("name", "token_kind", "orphan")
+    secret_reply: ClassVar[bool] = True
+
+    name: PrincipalName | None = None
+    roles: Roles | None = None
+    token_kind: str = "service"  # noqa: S105 - a kind of token, not a token
+    orphan: bool = False
+    limits: TokenLimits = TokenLimits()
+
+
+class LookupToken(Operation[TokenView], frozen=True, kw_only=True):
+    """Look up a token by its accessor."""
+
+    action: ClassVar[str] = "token:lookup"
+    kind: ClassVar[str] = "token"
+    names: ClassVar[str | None] = "accessor"
+    effect: ClassVar[Effect] = Effect.READ
+
+    accessor: str
+
+
+class LookupSelf(Operation[TokenView], frozen=True, kw_only=True):
+    """Look up the token that this request is made with."""
+
+    action: ClassVar[str] = "token:lookup-self"
+    kind: ClassVar[str] = "token"
+    effect: ClassVar[Effect] = Effect.READ
+    access: ClassVar[Access] = Access.HOLDER
+
+
+class RenewToken(Operation[TokenView], frozen=True, kw_only=True):
+    """Renew a token by its accessor; ``increment_seconds`` 0 asks for its own lifetime again."""
+
+    action: ClassVar[str] = "token:renew"
+    kind: ClassVar[str] = "token"
+    names: ClassVar[str | None] = "accessor"
+    effect: ClassVar[Effect] = Effect.CHANGE
+    audited: ClassVar[tuple[str, ...]] = ("increment_seconds",)
+
+    accessor: str
+    increment_seconds: Seconds = 0
+
+
+class RenewSelf(Operation[TokenView], frozen=True, kw_only=True):
+    """Renew the token that this request is made with."""
+
+    action: ClassVar[str] = "token:renew-self"
+    kind: ClassVar[str] = "token"
+    effect: ClassVar[Effect] = Effect.CHANGE
+    access: ClassVar[Access] = Access.HOLDER
+    audited: ClassVar[tuple[str, ...]] = ("increment_seconds",)
+
+    increment_seconds: Seconds = 0
+
+
+class RevokeToken(Operation[Done], frozen=True, kw_only=True):
+    """Revoke a token by its accessor, and its children unless ``orphan_children``."""
+
+    action: ClassVar[str] = "token:revoke"
+    kind: ClassVar[str] = "token"
+    names: ClassVar[str | None] = "accessor"
+    effect: ClassVar[Effect] = Effect.CHANGE
+    audited: ClassVar[tuple[str, ...]] = ("orphan_children",)
+
+    accessor: str
+    orphan_children: bool = False
+
+
+class RevokeSelf(Operation[Done], frozen=True, kw_only=True):
+    """Revoke the token that this request is made with, and its children."""
+
+    action: ClassVar[str] = "token:revoke-self"
+    kind: ClassVar[str] = "token"
+    effect: ClassVar[Effect] = Effect.CHANGE
+    access: ClassVar[Access] = Access.HOLDER
+
+
+class TokenPage(Reply, frozen=True):
+    tokens: list[TokenView]
+    next: str = ""
+
+
+class ListTokens(Page, Operation[TokenPage], frozen=True, kw_only=True):
+    """List stored tokens by accessor."""
+
+    action: ClassVar[str] = "token:list"
+    kind: ClassVar[str] = "token"
+    effect: ClassVar[Effect] = Effect.READ
+
+
+class ReapTokens(Operation[Done], frozen=True, kw_only=True):
+    """Delete expired tokens and secret identifiers. The scheduler asks this of itself."""
+
+    action: ClassVar[str] = "token:reap"
+    kind: ClassVar[str] = "token"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+
+# --- AppRole ----------------------------------------------------------------------------
+
+
+class AppRoleView(Reply, frozen=True):
+    name: str
+    role_id: str
+    roles: list[str]
+    bind_secret_id: bool
+    secret_id_ttl_seconds: int
+    secret_id_max_uses: int
+    secret_id_bound_cidrs: list[str]
+    limits: TokenLimits
+
+
+class AppRoleNames(Reply, frozen=True):
+    names: list[str]
+    next: str = ""
+
+
+class WriteAppRole(Operation[AppRoleView], frozen=True, kw_only=True):
+    """Create or replace an AppRole: how one application logs in, and its roles."""
+
+    action: ClassVar[str] = "approle:write"
+    kind: ClassVar[str] = "approle"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+    name: PrincipalName
+    roles: Roles = []
+    bind_secret_id: bool = True
+    secret_id_ttl_seconds: Seconds = 0
+    secret_id_max_uses: Count = 0
+    secret_id_bound_cidrs: Cidrs = []
+    limits: TokenLimits = TokenLimits()
+
+
+class ShowAppRole(Operation[AppRoleView], frozen=True, kw_only=True):
+    """Show an AppRole and its role identifier."""
+
+    action: ClassVar[str] = "approle:show"
+    kind: ClassVar[str] = "approle"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.READ
+
+    name: PrincipalName
+
+
+class ListAppRoles(Page, Operation[AppRoleNames], frozen=True, kw_only=True):
+    """List AppRoles."""
+
+    action: ClassVar[str] = "approle:list"
+    kind: ClassVar[str] = "approle"
+    effect: ClassVar[Effect] = Effect.READ
+
+
+class DeleteAppRole(Operation[Done], frozen=True, kw_only=True):
+    """Delete an AppRole and its secret identifiers, and revoke its tokens."""
+
+    action: ClassVar[str] = "approle:delete"
+    kind: ClassVar[str] = "approle"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+    name: PrincipalName
+
+
+class SecretId(Reply, frozen=True):
+    """A new secret identifier, shown only this once, and its accessor."""
+
+    secret_id: str
+    accessor: str
+    expires_at: float | None = None
+    max_uses: int = 0
+
+
+class SecretIdView(Reply, frozen=True):
+    accessor: str
+    created_at: float
+    expires_at: float | None = None
+    uses_left: int | None = None
+    bound_cidrs: list[str] = []
+
+
+class SecretIds(Reply, frozen=True):
+    secret_ids: list[SecretIdView]
+
+
+class CreateSecretId(Operation[SecretId], frozen=True, kw_only=True):
+    """Make a secret identifier with which an AppRole logs in."""
+
+    action: ClassVar[str] = "approle:create-secret-id"
+    kind: ClassVar[str] = "approle"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+    secret_reply: ClassVar[bool] = True
+
+    name: PrincipalName
+    ttl_seconds: Seconds = 0
+    max_uses: Count = 0
+    bound_cidrs: Cidrs = []
+
+
+class ListSecretIds(Operation[SecretIds], frozen=True, kw_only=True):
+    """List an AppRole's secret identifiers by accessor."""
+
+    action: ClassVar[str] = "approle:list-secret-ids"
+    kind: ClassVar[str] = "approle"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.READ
+
+    name: PrincipalName
+
+
+class DestroySecretId(Operation[Done], frozen=True, kw_only=True):
+    """Destroy a secret identifier by its accessor."""
+
+    action: ClassVar[str] = "approle:destroy-secret-id"
+    kind: ClassVar[str] = "approle"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+    audited: ClassVar[tuple[str, ...]] = ("accessor",)
+
+    name: PrincipalName
+    accessor: str
+
+
+class LoginAppRole(Operation[IssuedToken], frozen=True, kw_only=True):
+    """Log in with a role identifier and a secret identifier."""
+
+    action: ClassVar[str] = "approle:login"
+    kind: ClassVar[str] = "approle"
+    effect: ClassVar[Effect] = Effect.CHANGE
+    access: ClassVar[Access] = Access.ANYONE
+    audited: ClassVar[tuple[str, ...]] = ("role_id",)
+    secret_reply: ClassVar[bool] = True
+
+    role_id: Annotated[str, Meta(max_length=256)]
+    secret_id: Annotated[str, Meta(max_length=256)] = ""
+
+
+# --- user and password ------------------------------------------------------------------
+
+
+class UserView(Reply, frozen=True):
+    name: str
+    roles: list[str]
+    limits: TokenLimits
+
+
+class UserNames(Reply, frozen=True):
+    names: list[str]
+    next: str = ""
+
+
+class WriteUser(Operation[UserView], frozen=True, kw_only=True):
+    """Create or replace a user. ``password`` is required for a new one (12 to 1,024 bytes)."""
+
+    action: ClassVar[str] = "user:write"
+    kind: ClassVar[str] = "user"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+    name: PrincipalName
+    password: Annotated[str, Meta(min_length=12, max_length=1024)] | None = None
+    roles: Roles = []
+    limits: TokenLimits = TokenLimits()
+
+
+class SetPassword(Operation[Done], frozen=True, kw_only=True):
+    """Set a user's password and revoke the tokens of the user."""
+
+    action: ClassVar[str] = "user:set-password"
+    kind: ClassVar[str] = "user"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+    name: PrincipalName
+    password: Annotated[str, Meta(min_length=12, max_length=1024)]
+
+
+class ShowUser(Operation[UserView], frozen=True, kw_only=True):
+    """Show a user."""
+
+    action: ClassVar[str] = "user:show"
+    kind: ClassVar[str] = "user"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.READ
+
+    name: PrincipalName
+
+
+class ListUsers(Page, Operation[UserNames], frozen=True, kw_only=True):
+    """List users."""
+
+    action: ClassVar[str] = "user:list"
+    kind: ClassVar[str] = "user"
+    effect: ClassVar[Effect] = Effect.READ
+
+
+class DeleteUser(Operation[Done], frozen=True, kw_only=True):
+    """Delete a user and revoke the user's tokens."""
+
+    action: ClassVar[str] = "user:delete"
+    kind: ClassVar[str] = "user"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+    name: PrincipalName
+
+
+class LoginUser(Operation[IssuedToken], frozen=True, kw_only=True):
+    """Log in with a name and a password."""
+
+    action: ClassVar[str] = "user:login"
+    kind: ClassVar[str] = "user"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+    access: ClassVar[Access] = Access.ANYONE
+    secret_reply: ClassVar[bool] = True
+
+    name: PrincipalName
+    password: Annotated[str, Meta(max_length=1024)]
+
+
+# --- TLS client certificates ------------------------------------------------------------
+
+
+class CertificateRoleView(Reply, frozen=True):
+    name: str
+    ca_pem: str
+    roles: list[str]
+    allowed_common_names: list[str]
+    allowed_dns_names: list[str]
+    allowed_uris: list[str]
+    limits: TokenLimits
+
+
+class CertificateRoleNames(Reply, frozen=True):
+    names: list[str]
+    next: str = ""
+
+
+class WriteCertificateRole(Operation[CertificateRoleView], frozen=True, kw_only=True):
+    """Create or replace a certificate role: which certificates of which CA log in as it.
+
+    Names are shell-style patterns; an empty list places no demand.
+    """
+
+    action: ClassVar[str] = "certificate-role:write"
+    kind: ClassVar[str] = "certificate-role"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+    name: PrincipalName
+    ca_pem: Annotated[str, Meta(max_length=65_536)]
+    roles: Roles = []
+    allowed_common_names: list[str] = []
+    allowed_dns_names: list[str] = []
+    allowed_uris: list[str] = []
+    limits: TokenLimits = TokenLimits()
+
+
+class ShowCertificateRole(Operation[CertificateRoleView], frozen=True, kw_only=True):
+    """Show a certificate role."""
+
+    action: ClassVar[str] = "certificate-role:show"
+    kind: ClassVar[str] = "certificate-role"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.READ
+
+    name: PrincipalName
+
+
+class ListCertificateRoles(Page, Operation[CertificateRoleNames], frozen=True, kw_only=True):
+    """List certificate roles."""
+
+    action: ClassVar[str] = "certificate-role:list"
+    kind: ClassVar[str] = "certificate-role"
+    effect: ClassVar[Effect] = Effect.READ
+
+
+class DeleteCertificateRole(Operation[Done], frozen=True, kw_only=True):
+    """Delete a certificate role and revoke its tokens."""
+
+    action: ClassVar[str] = "certificate-role:delete"
+    kind: ClassVar[str] = "certificate-role"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+    name: PrincipalName
+
+
+class LoginCertificate(Operation[IssuedToken], frozen=True, kw_only=True):
+    """Log in with this connection's client certificate, as ``name`` or the role that fits."""
+
+    action: ClassVar[str] = "certificate-role:login"
+    kind: ClassVar[str] = "certificate-role"
+    effect: ClassVar[Effect] = Effect.CHANGE
+    access: ClassVar[Access] = Access.ANYONE
+    audited: ClassVar[tuple[str, ...]] = ("name",)
+    secret_reply: ClassVar[bool] = True
+
+    name: PrincipalName | None = None
+
+
+# --- roles and groups -------------------------------------------------------------------
+
+
+class RoleView(Reply, frozen=True):
+    name: str
+    description: str = ""
+    includes: list[str] = []
+
+
+class RolePage(Reply, frozen=True):
+    roles: list[RoleView]
+    next: str = ""
+
+
+class WriteRole(Operation[RoleView], frozen=True, kw_only=True):
+    """Create or replace a role; who has it has the roles it ``includes`` too."""
+
+    action: ClassVar[str] = "role:write"
+    kind: ClassVar[str] = "role"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+    name: RoleName
+    description: Annotated[str, Meta(max_length=1024)] = ""
+    includes: Roles = []
+
+
+class ListRoles(Page, Operation[RolePage], frozen=True, kw_only=True):
+    """List roles."""
+
+    action: ClassVar[str] = "role:list"
+    kind: ClassVar[str] = "role"
+    effect: ClassVar[Effect] = Effect.READ
+
+
+class DeleteRole(Operation[Done], frozen=True, kw_only=True):
+    """Delete a role."""
+
+    action: ClassVar[str] = "role:delete"
+    kind: ClassVar[str] = "role"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+    name: RoleName
+
+
+class GroupView(Reply, frozen=True):
+    name: str
+    members: list[str]
+    roles: list[str]
+
+
+class GroupPage(Reply, frozen=True):
+    groups: list[GroupView]
+    next: str = ""
+
+
+class WriteGroup(Operation[GroupView], frozen=True, kw_only=True):
+    """Create or replace a group: its members (principal names) have its roles."""
+
+    action: ClassVar[str] = "group:write"
+    kind: ClassVar[str] = "group"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+    name: PrincipalName
+    members: Annotated[list[str], Meta(max_length=10_000)] = []
+    roles: Roles = []
+
+
+class ShowGroup(Operation[GroupView], frozen=True, kw_only=True):
+    """Show a group."""
+
+    action: ClassVar[str] = "group:show"
+    kind: ClassVar[str] = "group"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.READ
+
+    name: PrincipalName
+
+
+class ListGroups(Page, Operation[GroupPage], frozen=True, kw_only=True):
+    """List groups."""
+
+    action: ClassVar[str] = "group:list"
+    kind: ClassVar[str] = "group"
+    effect: ClassVar[Effect] = Effect.READ
+
+
+class DeleteGroup(Operation[Done], frozen=True, kw_only=True):
+    """Delete a group; its members lose its roles."""
+
+    action: ClassVar[str] = "group:delete"
+    kind: ClassVar[str] = "group"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+    name: PrincipalName

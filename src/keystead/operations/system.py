@@ -1,0 +1,197 @@
+"""The server itself: initialize, unseal, seal, rekey, rotate the keyring."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from keystead.operations.base import Access, Done, Effect, Operation, Reply
+
+ShareText = Annotated[str, Meta(min_length=1, max_length=1024)]
+ShareCount = Annotated[int, Meta(ge=1, le=16)]
+
+
+class SealStatus(Reply, frozen=True):
+    """Whether the server serves. ``progress`` of ``threshold`` shares have been given."""
+
+    initialized: bool
+    sealed: bool
+    seal_type: str
+    shares: int = 0
+    threshold: int = 0
+    progress: int = 0
+    version: str = ""
+    node: str = ""
+
+
+class ShowStatus(Operation[SealStatus], frozen=True, kw_only=True):
+    """Show whether the server is initialized and unsealed."""
+
+    action: ClassVar[str] = "system:status"
+    kind: ClassVar[str] = "system"
+    effect: ClassVar[Effect] = Effect.CONTROL
+    access: ClassVar[Access] = Access.ANYONE
+    while_sealed: ClassVar[bool] = True
+
+
+class Initialized(Reply, frozen=True):
+    """The unseal (or recovery) shares and the first root token, shown only this once.
+
+    With Shamir the shares unseal; with an automatic seal they are recovery shares, which
+    authorise rekey and generate-root.
+    """
+
+    shares: list[str]
+    root_token: str
+
+
+class Initialize(Operation[Initialized], frozen=True, kw_only=True):
+    """Make the root key, its shares and the first root token."""
+
+    action: ClassVar[str] = "system:initialize"
+    kind: ClassVar[str] = "system"
+    effect: ClassVar[Effect] = Effect.CONTROL
+    access: ClassVar[Access] = Access.ANYONE
+    audited: ClassVar[tuple[str, ...]] = ("shares", "threshold")
+    secret_reply: ClassVar[bool] = True
+    while_sealed: ClassVar[bool] = True
+
+    shares: ShareCount = 5
+    threshold: ShareCount = 3
+
+
+class Unseal(Operation[SealStatus], frozen=True, kw_only=True):
+    """Give one unseal share. ``reset`` forgets those given before."""
+
+    action: ClassVar[str] = "system:unseal"
+    kind: ClassVar[str] = "system"
+    effect: ClassVar[Effect] = Effect.CONTROL
+    access: ClassVar[Access] = Access.ANYONE
+    while_sealed: ClassVar[bool] = True
+
+    share: Annotated[str, Meta(max_length=1024)] = ""
+    reset: bool = False
+
+
+class Seal(Operation[SealStatus], frozen=True, kw_only=True):
+    """Forget the root key and every key on this node until it is unsealed again."""
+
+    action: ClassVar[str] = "system:seal"
+    kind: ClassVar[str] = "system"
+    effect: ClassVar[Effect] = Effect.CONTROL
+
+
+class CeremonyStatus(Reply, frozen=True):
+    """How far a ceremony of share holders is. ``nonce`` names this run of it."""
+
+    started: bool
+    nonce: str = ""
+    threshold: int = 0
+    progress: int = 0
+    complete: bool = False
+    shares: list[str] = []
+    encoded_token: str = ""
+
+
+class StartRekey(Operation[CeremonyStatus], frozen=True, kw_only=True):
+    """Begin to replace the shares: ``shares`` new ones, of which ``threshold`` are needed."""
+
+    action: ClassVar[str] = "system:start-rekey"
+    kind: ClassVar[str] = "system"
+    effect: ClassVar[Effect] = Effect.CONTROL
+    audited: ClassVar[tuple[str, ...]] = ("shares", "threshold")
+
+    shares: ShareCount = 5
+    threshold: ShareCount = 3
+
+
+class ContinueRekey(Operation[CeremonyStatus], frozen=True, kw_only=True):
+    """Give one present share; the last needed one answers with the new shares."""
+
+    action: ClassVar[str] = "system:continue-rekey"
+    kind: ClassVar[str] = "system"
+    effect: ClassVar[Effect] = Effect.CONTROL
+    access: ClassVar[Access] = Access.ANYONE
+    secret_reply: ClassVar[bool] = True
+
+    nonce: str
+    share: ShareText
+
+
+class CancelRekey(Operation[CeremonyStatus], frozen=True, kw_only=True):
+    """Give up a rekey."""
+
+    action: ClassVar[str] = "system:cancel-rekey"
+    kind: ClassVar[str] = "system"
+    effect: ClassVar[Effect] = Effect.CONTROL
+
+
+class StartGenerateRoot(Operation[CeremonyStatus], frozen=True, kw_only=True):
+    """Begin to make a root token. It will come out XORed with ``one_time_pad``.
+
+    The pad is random bytes of the length of a token (base64), kept by who begins.
+    """
+
+    action: ClassVar[str] = "system:start-generate-root"
+    kind: ClassVar[str] = "system"
+    effect: ClassVar[Effect] = Effect.CONTROL
+    access: ClassVar[Access] = Access.ANYONE
+
+    one_time_pad: Annotated[bytes, Meta(min_length=16, max_length=256)]
+
+
+class ContinueGenerateRoot(Operation[CeremonyStatus], frozen=True, kw_only=True):
+    """Give one present share; the last needed one answers with the encoded token."""
+
+    action: ClassVar[str] = "system:continue-generate-root"
+    kind: ClassVar[str] = "system"
+    effect: ClassVar[Effect] = Effect.CONTROL
+    access: ClassVar[Access] = Access.ANYONE
+    secret_reply: ClassVar[bool] = True
+
+    nonce: str
+    share: ShareText
+
+
+class CancelGenerateRoot(Operation[CeremonyStatus], frozen=True, kw_only=True):
+    """Give up making a root token."""
+
+    action: ClassVar[str] = "system:cancel-generate-root"
+    kind: ClassVar[str] = "system"
+    effect: ClassVar[Effect] = Effect.CONTROL
+
+
+class KeyringView(Reply, frozen=True):
+    """The keyring's versions; new records are sealed under the active one."""
+
+    active: int
+    versions: list[int]
+    rotated_at: float
+
+
+class ShowKeyring(Operation[KeyringView], frozen=True, kw_only=True):
+    """Show the keyring's versions."""
+
+    action: ClassVar[str] = "system:show-keyring"
+    kind: ClassVar[str] = "system"
+    effect: ClassVar[Effect] = Effect.READ
+
+
+class RotateKeyring(Operation[KeyringView], frozen=True, kw_only=True):
+    """Add a keyring version, make it active, and wrap every namespace KEK under it."""
+
+    action: ClassVar[str] = "system:rotate-keyring"
+    kind: ClassVar[str] = "system"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+
+class RewrapRoot(Operation[Done], frozen=True, kw_only=True):
+    """Make a new root key and wrap the keyring under it, without a pause in service.
+
+    For automatic seals. With Shamir a rekey does this.
+    """
+
+    action: ClassVar[str] = "system:rewrap-root"
+    kind: ClassVar[str] = "system"
+    effect: ClassVar[Effect] = Effect.CHANGE

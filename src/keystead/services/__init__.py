@@ -1,0 +1,1 @@
+"""What gets done. Services know no protocol; only the gate calls them."""
