@@ -9,8 +9,10 @@ a follower does not read what a crash could still take back.
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,6 +82,20 @@ def read_lines(path: Path, offset: int = 0) -> Iterator[Line]:
                 whole = data[-1] == 10
                 yield Line(data[:-1] if whole else data, offset, whole)
                 offset += len(data)
+    except OSError as error:
+        raise AuditUnavailable(f"A segment cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def mapped(path: Path) -> Iterator[mmap.mmap | bytes]:
+    """A segment's bytes, mapped. Raises AuditUnavailable if the file cannot be read."""
+    try:
+        with path.open("rb") as file:
+            if path.stat().st_size == 0:  # cannot be mapped
+                yield b""
+                return
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                yield data
     except OSError as error:
         raise AuditUnavailable(f"A segment cannot be read: {error.strerror}") from error
 
