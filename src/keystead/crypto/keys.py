@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal, overload
+
+from keystead.crypto.agreement import Agreement
+from keystead.crypto.cipher import Cipher, Encryptor
+from keystead.crypto.derivation import Derivation
+from keystead.crypto.kem import Encapsulator, Kem
+from keystead.crypto.mac import Mac
 from keystead.crypto.material import KeyMaterial
+from keystead.crypto.signing import Signer, Verifier
 from keystead.crypto.specs import Handle, KeySpec, PublicHandle, Usage, Use
 from keystead.errors import IntegrityFailure, InvalidRequest, KeyUsageForbids
 
@@ -25,6 +33,32 @@ def import_material(spec: KeySpec, data: bytes) -> KeyMaterial:
         raise InvalidRequest("The bytes are not a key of this spec.", spec=spec.name) from None
 
 
+@overload
+def open_private(
+    spec: KeySpec, usage: Literal[Usage.ENCRYPT_DECRYPT], material: KeyMaterial
+) -> Cipher: ...
+@overload
+def open_private(
+    spec: KeySpec, usage: Literal[Usage.SIGN_VERIFY], material: KeyMaterial
+) -> Signer: ...
+@overload
+def open_private(
+    spec: KeySpec, usage: Literal[Usage.GENERATE_VERIFY_MAC], material: KeyMaterial
+) -> Mac: ...
+@overload
+def open_private(
+    spec: KeySpec, usage: Literal[Usage.DERIVE], material: KeyMaterial
+) -> Derivation: ...
+@overload
+def open_private(
+    spec: KeySpec, usage: Literal[Usage.KEY_AGREEMENT], material: KeyMaterial
+) -> Agreement: ...
+@overload
+def open_private(
+    spec: KeySpec, usage: Literal[Usage.ENCAPSULATE_DECAPSULATE], material: KeyMaterial
+) -> Kem: ...
+@overload
+def open_private(spec: KeySpec, usage: Usage, material: KeyMaterial) -> Handle: ...
 def open_private(spec: KeySpec, usage: Usage, material: KeyMaterial) -> Handle:
     """Return a handle that does everything ``usage`` allows; keep it, opening is slow.
 
@@ -34,6 +68,20 @@ def open_private(spec: KeySpec, usage: Usage, material: KeyMaterial) -> Handle:
     return _use(spec, usage).open_private(_load(spec, material))
 
 
+@overload
+def open_public(
+    spec: KeySpec, usage: Literal[Usage.ENCRYPT_DECRYPT], public_der: bytes
+) -> Encryptor: ...
+@overload
+def open_public(
+    spec: KeySpec, usage: Literal[Usage.SIGN_VERIFY], public_der: bytes
+) -> Verifier: ...
+@overload
+def open_public(
+    spec: KeySpec, usage: Literal[Usage.ENCAPSULATE_DECAPSULATE], public_der: bytes
+) -> Encapsulator: ...
+@overload
+def open_public(spec: KeySpec, usage: Usage, public_der: bytes) -> PublicHandle: ...
 def open_public(spec: KeySpec, usage: Usage, public_der: bytes) -> PublicHandle:
     """Return a handle that encrypts, verifies or encapsulates with the public part alone.
 

@@ -84,7 +84,7 @@ class StreamDecryptor:
         Raises DecryptionFailed for anything else; the stream is then dead.
         """
         state, self._state = self._state, None
-        if state is None or self._finished:
+        if state is None or self._finished or len(sealed) > SEALED_CHUNK_BYTES:
             raise DecryptionFailed
         try:
             chunk, tag = sodium.crypto_secretstream_xchacha20poly1305_pull(state, sealed, self._aad)
