@@ -42,6 +42,14 @@ def test_random_bytes_are_foreign_and_do_nothing_else(data: bytes) -> None:
         parse(b"\0" + data)
 
 
+@pytest.mark.parametrize("position", range(3))
+def test_another_magic_or_format_is_foreign(position: int) -> None:
+    header = bytearray(HEADER)
+    header[position] ^= 1
+    with pytest.raises(DecryptionFailed):
+        parse(bytes(header))
+
+
 @pytest.mark.parametrize("length", range(HEADER_BYTES))
 def test_a_truncated_header_is_refused(length: int) -> None:
     with pytest.raises(DecryptionFailed):

@@ -12,7 +12,15 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keystead.crypto import SPECS, KeyMaterial, generate, import_material, public_der
+from keystead.crypto import (
+    SPECS,
+    KeyMaterial,
+    Usage,
+    generate,
+    import_material,
+    open_private,
+    public_der,
+)
 from keystead.crypto.byok import (
     HPKE,
     HPKE_INFO,
@@ -113,6 +121,21 @@ def test_wrapping_nothing_or_under_a_wrong_kek_is_refused() -> None:
     for seal in (wrap, wrap_padded):
         with pytest.raises(InvalidRequest):
             seal(KeyMaterial(bytes(31)), bytes(16))
+
+
+def test_a_wrapping_handle_takes_either_algorithm_and_never_confuses_them(
+    material: Material,
+) -> None:
+    handle = open_private(SPECS["aes-256-kwp"], Usage.WRAP_UNWRAP, material("aes-256-kwp"))
+    wrapped = {name: handle.wrap(bytes(16), algorithm=name) for name in ("aes-kw", "aes-kwp")}
+    assert handle.unwrap(handle.wrap(b"odd"), algorithm="aes-kwp").reveal() == b"odd"
+    for name, other in (("aes-kw", "aes-kwp"), ("aes-kwp", "aes-kw")):
+        assert handle.unwrap(wrapped[name], algorithm=name).reveal() == bytes(16)
+        with pytest.raises(DecryptionFailed):
+            handle.unwrap(wrapped[name], algorithm=other)
+    for call in (handle.wrap, handle.unwrap):
+        with pytest.raises(UnsupportedAlgorithm):
+            call(bytes(24), algorithm="keystead")
 
 
 @pytest.mark.parametrize(("wrapping", "algorithm"), WRAPPING)

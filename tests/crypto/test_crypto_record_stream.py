@@ -138,6 +138,20 @@ def test_a_full_chunk_cannot_end_a_stream_even_for_who_holds_the_key() -> None:
         header = sodium.crypto_secretstream_xchacha20poly1305_init_push(state, KEY.reveal())
 
 
+def test_nothing_follows_the_end_even_from_who_holds_the_key() -> None:
+    from nacl import bindings as sodium
+
+    state = sodium.crypto_secretstream_xchacha20poly1305_state()
+    header = sodium.crypto_secretstream_xchacha20poly1305_init_push(state, KEY.reveal())
+    parts = [
+        sodium.crypto_secretstream_xchacha20poly1305_push(state, b"end", b"", 3) for _ in range(2)
+    ]
+    decryptor = StreamDecryptor(KEY, header)
+    assert decryptor.update(parts[0]) == b"end"
+    with pytest.raises(DecryptionFailed):
+        decryptor.update(parts[1])
+
+
 def test_a_stream_that_failed_stays_dead() -> None:
     header, part = encrypt(b"content")
     decryptor = StreamDecryptor(KEY, header)

@@ -254,7 +254,8 @@ def test_raw_and_der_are_two_forms_of_one_signature(name: str, material: Materia
     assert len(raw) == size
     private.verify(b"message", raw, signature_format="raw")
     private.verify(b"message", private.sign(b"message", signature_format="der"))
-    for wrong in (raw[:-1], raw + b"\0", b"", bytes(size)):
+    longer = raw[: size // 2] + b"\0" + raw[size // 2 :]
+    for wrong in (raw[:-1], raw + b"\0", longer, b"", bytes(size)):
         with pytest.raises(VerificationFailed):
             private.verify(b"message", wrong, signature_format="raw")
     with pytest.raises(VerificationFailed):

@@ -44,6 +44,7 @@ CODES = {
     "aes-128-gcm": 3,
     "chacha20-poly1305": 4,
     "aes-256-siv": 5,
+    "aes-256-kwp": 6,
     "hmac-sha256": 16,
     "hmac-sha384": 17,
     "hmac-sha512": 18,

@@ -8,6 +8,7 @@ from keystead.crypto.agreement import Agreement
 from keystead.crypto.cipher import Cipher, Encryptor
 from keystead.crypto.derivation import Derivation
 from keystead.crypto.kem import Encapsulator, Kem
+from keystead.crypto.keywrap import Wrapper
 from keystead.crypto.mac import Mac
 from keystead.crypto.material import KeyMaterial
 from keystead.crypto.signing import Signer, Verifier
@@ -37,6 +38,10 @@ def import_material(spec: KeySpec, data: bytes) -> KeyMaterial:
 def open_private(
     spec: KeySpec, usage: Literal[Usage.ENCRYPT_DECRYPT], material: KeyMaterial
 ) -> Cipher: ...
+@overload
+def open_private(
+    spec: KeySpec, usage: Literal[Usage.WRAP_UNWRAP], material: KeyMaterial
+) -> Wrapper: ...
 @overload
 def open_private(
     spec: KeySpec, usage: Literal[Usage.SIGN_VERIFY], material: KeyMaterial

@@ -5,7 +5,9 @@ from __future__ import annotations
 from cryptography.hazmat.primitives import keywrap as aes
 
 from keystead.crypto.material import KeyMaterial
-from keystead.errors import DecryptionFailed, InvalidRequest
+from keystead.errors import DecryptionFailed, InvalidRequest, UnsupportedAlgorithm
+
+ALGORITHMS = ("aes-kwp", "aes-kw")
 
 
 def wrap(kek: KeyMaterial, key: bytes) -> bytes:
@@ -50,3 +52,33 @@ def unwrap_padded(kek: KeyMaterial, wrapped: bytes) -> KeyMaterial:
         return KeyMaterial(aes.aes_key_unwrap_with_padding(kek.reveal(), wrapped))
     except (aes.InvalidUnwrap, ValueError):
         raise DecryptionFailed from None
+
+
+class Wrapper:
+    """Wraps and unwraps keys under one KEK; ``aes-kwp`` is the default, ``aes-kw`` the other.
+
+    The two check different constants (RFC 5649, 3), so neither unwraps the other's output.
+    """
+
+    __slots__ = ("_kek",)
+
+    def __init__(self, kek: bytes) -> None:
+        self._kek = KeyMaterial(kek)
+
+    def wrap(self, key: bytes, *, algorithm: str | None = None) -> bytes:
+        """Wrap ``key``; raises InvalidRequest for its length, and UnsupportedAlgorithm."""
+        seal = wrap_padded if _is_padded(algorithm) else wrap
+        return seal(self._kek, key)
+
+    def unwrap(self, wrapped: bytes, *, algorithm: str | None = None) -> KeyMaterial:
+        """Unwrap what ``wrap`` made; raises DecryptionFailed and UnsupportedAlgorithm."""
+        open_ = unwrap_padded if _is_padded(algorithm) else unwrap
+        return open_(self._kek, wrapped)
+
+
+def _is_padded(algorithm: str | None) -> bool:
+    if algorithm not in (None, *ALGORITHMS):
+        raise UnsupportedAlgorithm(
+            f"This key wraps with {' or '.join(ALGORITHMS)}.", algorithm=algorithm
+        )
+    return algorithm != "aes-kw"

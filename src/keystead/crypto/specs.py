@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, mlkem, x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
-from keystead.crypto import ecdsa, eddsa, rsa_signing
+from keystead.crypto import ecdsa, eddsa, keywrap, rsa_signing
 from keystead.crypto import mldsa as ml_dsa
 from keystead.crypto.agreement import Agreement, EcdhAgreement, X25519Agreement
 from keystead.crypto.cipher import (
@@ -34,7 +34,7 @@ from keystead.errors import UnsupportedAlgorithm
 
 DEFAULT_SPEC = "xaes-256-gcm"
 
-Handle = Cipher | Signer | Mac | Derivation | Agreement | Kem
+Handle = Cipher | keywrap.Wrapper | Signer | Mac | Derivation | Agreement | Kem
 PublicHandle = Encryptor | Verifier | Encapsulator
 
 
@@ -42,6 +42,7 @@ class Usage(StrEnum):
     """What a key is for; a key has exactly one usage for life."""
 
     ENCRYPT_DECRYPT = "encrypt-decrypt"
+    WRAP_UNWRAP = "wrap-unwrap"
     SIGN_VERIFY = "sign-verify"
     GENERATE_VERIFY_MAC = "generate-verify-mac"
     DERIVE = "derive"
@@ -201,6 +202,13 @@ _ALL: Final = (
         security_bits=256,
         form=SecretBytes(64),
         uses=_encrypts("aes-256-siv", SivCipher),
+    ),
+    KeySpec(
+        "aes-256-kwp",
+        6,
+        security_bits=256,
+        form=SecretBytes(32),
+        uses=(Use(Usage.WRAP_UNWRAP, keywrap.ALGORITHMS, keywrap.Wrapper),),
     ),
     _hmac(16, hashes.SHA256()),
     _hmac(17, hashes.SHA384()),
