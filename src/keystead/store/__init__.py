@@ -1,0 +1,1 @@
+"""Records at rest: sealed rows in SQLite or PostgreSQL, transactions, numbered changes."""

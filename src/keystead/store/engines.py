@@ -1,0 +1,123 @@
+"""Connections to SQLite and PostgreSQL whose transactions begin as the store needs them.
+
+Writing transactions are in one total order on both databases: SQLite's ``BEGIN IMMEDIATE``,
+PostgreSQL's table lock on ``changes``, taken before the snapshot. So they cannot conflict
+with each other, and change numbers become visible in order without gaps. Reading
+transactions see one snapshot and never wait.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from keystead.errors import ConfigurationError
+
+BUSY_TIMEOUT_MS = 5_000
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # in WAL mode: the log is synced at each commit
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA secure_delete = ON",  # a destroyed key must not survive in a free page
+    "PRAGMA journal_size_limit = 67108864",
+)
+_POSTGRES_SETTINGS = " ".join(
+    f"-c {name}={value}"
+    for name, value in {
+        "statement_timeout": "30s",
+        "lock_timeout": f"{BUSY_TIMEOUT_MS}ms",
+        "idle_in_transaction_session_timeout": "15s",  # a frozen node gives up the lock
+        "synchronous_commit": "on",
+    }.items()
+)
+_SCHEMA_LOCK = 0x6B_65_79_73_74_65_61_64  # "keystead"
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for ``sqlite:///path`` or ``postgresql://…``; connects at first use.
+
+    Raises ConfigurationError for any other URL, an in-memory SQLite database, a folder that
+    does not exist, or PostgreSQL without its driver.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError("The storage URL cannot be read.") from None
+    backend = parsed.get_backend_name()
+    if backend == "sqlite":
+        return _open_sqlite(parsed)
+    if backend == "postgresql":
+        return _open_postgres(parsed)
+    raise ConfigurationError(
+        f"Storage {backend} is not supported.", hint="Use sqlite:///… or postgresql://…."
+    )
+
+
+def for_writing(connection: Connection) -> Connection:
+    """The connection, whose transactions now wait for their turn to write."""
+    return connection.execution_options(writes=True)
+
+
+def lock_schema(connection: Connection) -> None:
+    """Let nobody else create or migrate the schema until this transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})")
+
+
+def _open_sqlite(url: URL) -> Engine:
+    if url.database in {None, "", ":memory:"}:
+        raise ConfigurationError("SQLite storage needs a file.", hint="Use sqlite:///path.")
+    path = Path(str(url.database))
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"There is no folder {path.parent}.")
+    engine = create_engine(url, connect_args={"check_same_thread": False})
+
+    @event.listens_for(engine, "do_connect")
+    def make_private(*_: Any) -> None:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _: Any) -> None:
+        connection.isolation_level = None
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _open_postgres(url: URL) -> Engine:
+    try:
+        engine = create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            isolation_level="REPEATABLE READ",
+            connect_args={
+                "connect_timeout": 5,
+                "application_name": "keystead",
+                "options": _POSTGRES_SETTINGS,
+            },
+        )
+    except ModuleNotFoundError:
+        raise ConfigurationError(
+            "PostgreSQL storage needs its driver.", hint="pip install 'keystead[postgres]'"
+        ) from None
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("writes"):
+            connection.exec_driver_sql("LOCK TABLE changes IN EXCLUSIVE MODE")
+
+    return engine

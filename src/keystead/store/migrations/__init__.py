@@ -1,0 +1,1 @@
+"""Alembic migrations: each file takes the schema one revision further."""

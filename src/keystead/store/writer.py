@@ -1,0 +1,187 @@
+"""The writer: one thread that commits all waiting units of work together.
+
+A batch is one transaction and so one sync to disk for all; each unit of work has its own
+savepoint, so that one that fails is rolled back alone. Nobody is answered before the commit.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
+from typing import Any
+
+from sqlalchemy import Connection, Engine, insert
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
+
+from keystead.errors import StoreUnavailable
+from keystead.store import schema
+from keystead.store.engines import for_writing
+from keystead.store.faults import is_disconnect, is_retryable, meaning
+from keystead.store.rows import Sealer
+from keystead.store.transaction import Change, Reader, Transaction
+
+_BATCH = 256
+_ATTEMPTS = 5
+_CHANGES = insert(schema.changes)
+
+Work = Callable[[Transaction], Any]
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A unit of work that waits, and the future its caller waits on."""
+
+    work: Work
+    request_id: str
+    sealer: Sealer | None
+    future: Future[Any] = field(default_factory=Future)
+    result: Any = None
+    error: Exception | None = None
+
+    def resolve(self) -> None:
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)
+
+
+class Writer:
+    """Runs jobs in the order they come. ``on_commit`` gets each batch's changes after the
+    commit and before any caller is answered."""
+
+    def __init__(self, engine: Engine, on_commit: Callable[[list[Change]], None]) -> None:
+        self._engine = engine
+        self._on_commit = on_commit
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._connection: Connection | None = None
+        self._closed = False
+        self._lock = Lock()
+        self._thread = Thread(target=self._run, name="keystead-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; raises StoreUnavailable after ``close``."""
+        with self._lock:
+            if self._closed:
+                raise StoreUnavailable("The store is closed.")
+            self._queue.put(job)
+
+    def close(self) -> None:
+        """Carry out what is queued, then stop."""
+        with self._lock:
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join()
+        self._disconnect()
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            jobs = [first]
+            stop = False
+            while len(jobs) < _BATCH and not stop:
+                try:
+                    job = self._queue.get_nowait()
+                except Empty:
+                    break
+                stop = job is None
+                if job is not None:
+                    jobs.append(job)
+            self._serve([job for job in jobs if job.future.set_running_or_notify_cancel()])
+            if stop:
+                return
+
+    def _serve(self, jobs: list[Job]) -> None:
+        if not jobs:
+            return
+        try:
+            changes = self._commit_with_retries(jobs)
+            if changes:
+                self._on_commit(changes)
+        except Exception as error:
+            # Not acknowledged: nobody may take this for done, though a commit whose answer
+            # was lost may have happened.
+            for job in jobs:
+                job.error = meaning(error) if isinstance(error, SQLAlchemyError) else error
+        for job in jobs:
+            job.resolve()
+
+    def _commit_with_retries(self, jobs: list[Job]) -> list[Change]:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._commit(jobs)
+            except _Unfinished as unfinished:
+                error = unfinished.error
+                self._disconnect()
+                if attempt == _ATTEMPTS or not (is_retryable(error) or is_disconnect(error)):
+                    raise error from None
+                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter
+        raise AssertionError("unreachable")
+
+    def _commit(self, jobs: list[Job]) -> list[Change]:
+        """One attempt. Raises _Unfinished for a failure before COMMIT was sent, which leaves
+        nothing behind, and lets a failure of COMMIT itself out."""
+        try:
+            connection = self._connect()
+            transaction = connection.begin()
+            changes: list[Change] = []
+            last, now = Reader(connection, None).last_change(), time.time()
+            for job in jobs:
+                changes += _run_job(connection, job, last + len(changes), now)
+            if changes:
+                connection.execute(_CHANGES, [change._asdict() for change in changes])
+        except SQLAlchemyError as error:
+            raise _Unfinished(error) from None
+        try:
+            transaction.commit()
+        except SQLAlchemyError as error:
+            self._disconnect()
+            if is_retryable(error):
+                raise _Unfinished(error) from None
+            raise
+        return changes
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            self._connection = for_writing(self._engine.connect())
+        return self._connection
+
+    def _disconnect(self) -> None:
+        """Drop the connection: after a fault the next batch starts on a fresh one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.invalidate()
+            finally:
+                connection.close()
+
+
+class _Unfinished(Exception):
+    def __init__(self, error: SQLAlchemyError) -> None:
+        self.error = error
+
+
+def _run_job(connection: Connection, job: Job, last: int, now: float) -> list[Change]:
+    """Run one job in its savepoint and return its changes: none if it fails by its own fault.
+
+    A fault of the database is let out, for then the whole batch is in doubt.
+    """
+    transaction = Transaction(
+        connection, job.sealer, request_id=job.request_id, last_change=last, now=now
+    )
+    connection.exec_driver_sql("SAVEPOINT work")
+    try:
+        job.result, job.error = job.work(transaction), None
+    except Exception as error:
+        if isinstance(error, DBAPIError) and not isinstance(error, (DataError, IntegrityError)):
+            raise
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
+        connection.exec_driver_sql("RELEASE SAVEPOINT work")
+        job.error = meaning(error) if isinstance(error, SQLAlchemyError) else error
+        return []
+    connection.exec_driver_sql("RELEASE SAVEPOINT work")
+    return transaction.changes
