@@ -19,7 +19,8 @@ class Call:
     ``namespace`` is a namespace's name (empty: the root namespace). ``token`` is the bearer
     credential as sent. ``client_certificate`` is DER, from a TLS handshake that proved
     possession of its key (the certificate's issuer is not checked here). ``trace_id`` is 32
-    hexadecimal digits of ``traceparent`` (W3C Trace Context) or empty.
+    hexadecimal digits of ``traceparent`` (W3C Trace Context) or empty. ``size`` is the
+    request body's length in bytes: large ones leave the event loop.
     """
 
     door: str
@@ -31,3 +32,4 @@ class Call:
     trace_id: str = ""
     parent_span_id: str = ""
     idempotency_key: str = ""
+    size: int = 0

@@ -24,7 +24,7 @@ class QueryAudit(Operation[AuditEntries], frozen=True, kw_only=True):
 
     action: ClassVar[str] = "audit:query"
     kind: ClassVar[str] = "audit"
-    effect: ClassVar[Effect] = Effect.CONTROL
+    effect: ClassVar[Effect] = Effect.OBSERVE
 
     principal: str = ""
     key: str = ""
@@ -52,7 +52,7 @@ class ProveEntry(Operation[InclusionProof], frozen=True, kw_only=True):
 
     action: ClassVar[str] = "audit:prove"
     kind: ClassVar[str] = "audit"
-    effect: ClassVar[Effect] = Effect.CONTROL
+    effect: ClassVar[Effect] = Effect.OBSERVE
     audited: ClassVar[tuple[str, ...]] = ("index",)
 
     index: Annotated[int, Meta(ge=0)]
@@ -74,7 +74,7 @@ class VerifyAudit(Operation[AuditReport], frozen=True, kw_only=True):
 
     action: ClassVar[str] = "audit:verify"
     kind: ClassVar[str] = "audit"
-    effect: ClassVar[Effect] = Effect.CONTROL
+    effect: ClassVar[Effect] = Effect.OBSERVE
 
 
 class CheckpointNote(Reply, frozen=True):
@@ -85,8 +85,8 @@ class CheckpointNote(Reply, frozen=True):
 
 
 class ShowCheckpoint(Operation[CheckpointNote], frozen=True, kw_only=True):
-    """Make and show a checkpoint of the log as it is now."""
+    """Show the newest checkpoint; a new one is made every few seconds while entries come."""
 
     action: ClassVar[str] = "audit:checkpoint"
     kind: ClassVar[str] = "audit"
-    effect: ClassVar[Effect] = Effect.CONTROL
+    effect: ClassVar[Effect] = Effect.OBSERVE

@@ -46,7 +46,8 @@ class Effect(Enum):
     USE = "use"  # cached keys only: no storage, no state change
     READ = "read"  # reads storage
     CHANGE = "change"  # one transaction between an audit intent and its outcome
-    CONTROL = "control"  # the server itself (unseal, audit log, counters): no transaction
+    CONTROL = "control"  # changes the server itself (unseal, rekey): no one transaction
+    OBSERVE = "observe"  # reads the server itself (status, audit log)
 
 
 class Access(Enum):

@@ -212,10 +212,11 @@ class GenerateDataKeyPairBatch(KeyUse[Results[DataKeyPair]], frozen=True, kw_onl
 
 
 class WrapItem(Input, frozen=True, kw_only=True):
-    """``format``: ``keystead`` (names its key), ``aes-kw`` (RFC 3394) or ``aes-kwp`` (RFC 5649)."""
+    """``format``: ``keystead`` (names its key) under encryption keys; under aes-kwp keys
+    ``aes-kwp`` (RFC 5649, the default) or ``aes-kw`` (RFC 3394)."""
 
     key_material: bytes
-    format: str = "keystead"
+    format: str = ""
     context: Context = {}
 
 
@@ -245,7 +246,7 @@ class WrapBatch(KeyUse[Results[Wrapped]], frozen=True, kw_only=True):
 
 class UnwrapItem(Input, frozen=True, kw_only=True):
     wrapped: bytes
-    format: str = "keystead"
+    format: str = ""
     version: Version | None = None
     context: Context = {}
 

@@ -33,6 +33,7 @@ class VersionView(Reply, frozen=True):
     primary: bool = False
     public_key: str | None = None
     destroyed_at: float | None = None
+    destroy_at: float | None = None
 
 
 class KeyView(Reply, frozen=True):
@@ -92,23 +93,30 @@ class CreateKey(Operation[KeyView], frozen=True, kw_only=True):
 
 
 class WrappingKey(Reply, frozen=True):
-    """A public key (PEM, or raw for HPKE) under which material to import is wrapped."""
+    """A public key under which material to import is wrapped (see ``crypto.byok``).
+
+    ``public_key`` is SubjectPublicKeyInfo DER, or 1,216 raw bytes for x25519-ml-kem-768.
+    """
 
     id: str
+    spec: str
     algorithm: str
     public_key: bytes
     expires_at: float
 
 
 class CreateWrappingKey(Operation[WrappingKey], frozen=True, kw_only=True):
-    """Make a short-lived wrapping key for one import."""
+    """Make a wrapping key for one import, to be used within a day.
+
+    RSA specs take ``rsa-oaep-sha256+aes-kwp``; x25519 and x25519-ml-kem-768 take ``hpke``.
+    """
 
     action: ClassVar[str] = "key:create-wrapping-key"
     kind: ClassVar[str] = "key"
     effect: ClassVar[Effect] = Effect.CHANGE
-    audited: ClassVar[tuple[str, ...]] = ("algorithm",)
+    audited: ClassVar[tuple[str, ...]] = ("spec",)
 
-    algorithm: str = "rsa-oaep-sha256+aes-kwp"
+    spec: str = "rsa-3072"
 
 
 class ImportKey(Operation[KeyView], frozen=True, kw_only=True):

@@ -30,7 +30,7 @@ class ShowStatus(Operation[SealStatus], frozen=True, kw_only=True):
 
     action: ClassVar[str] = "system:status"
     kind: ClassVar[str] = "system"
-    effect: ClassVar[Effect] = Effect.CONTROL
+    effect: ClassVar[Effect] = Effect.OBSERVE
     access: ClassVar[Access] = Access.ANYONE
     while_sealed: ClassVar[bool] = True
 

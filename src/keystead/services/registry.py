@@ -24,9 +24,9 @@ HANDLERS: dict[type[Operation[Any]], Handler] = {}
 BEFORE: dict[type[Operation[Any]], Handler] = {}
 
 
-def _register(operation: type[Operation[Any]], effect: Effect, handler: Handler) -> None:
-    if operation.effect is not effect:
-        raise TypeError(f"{operation.__name__} has effect {operation.effect}, not {effect}")
+def _register(operation: type[Operation[Any]], handler: Handler, *effects: Effect) -> None:
+    if operation.effect not in effects:
+        raise TypeError(f"{operation.__name__} has another effect: {operation.effect}")
     if operation in HANDLERS:
         raise TypeError(f"{operation.__name__} is served twice")
     HANDLERS[operation] = handler
@@ -39,7 +39,7 @@ def uses(
     keys, in the thread pool; it must not block."""
 
     def register(handler: Use[OperationT, ReplyT]) -> Use[OperationT, ReplyT]:
-        _register(operation, Effect.USE, handler)
+        _register(operation, handler, Effect.USE)
         return handler
 
     return register
@@ -51,7 +51,7 @@ def reads(
     """Register a function that reads storage; runs in a storage thread."""
 
     def register(handler: Read[OperationT, ReplyT]) -> Read[OperationT, ReplyT]:
-        _register(operation, Effect.READ, handler)
+        _register(operation, handler, Effect.READ)
         return handler
 
     return register
@@ -67,7 +67,7 @@ def changes(
     """
 
     def register(handler: Change[OperationT, ReplyT]) -> Change[OperationT, ReplyT]:
-        _register(operation, Effect.CHANGE, handler)
+        _register(operation, handler, Effect.CHANGE)
         return handler
 
     return register
@@ -76,10 +76,10 @@ def changes(
 def controls(
     operation: type[OperationT],
 ) -> Callable[[Control[OperationT, ReplyT]], Control[OperationT, ReplyT]]:
-    """Register a coroutine function that acts on the server itself, on the event loop."""
+    """Register a coroutine function that changes or reads the server itself, on the event loop."""
 
     def register(handler: Control[OperationT, ReplyT]) -> Control[OperationT, ReplyT]:
-        _register(operation, Effect.CONTROL, handler)
+        _register(operation, handler, Effect.CONTROL, Effect.OBSERVE)
         return handler
 
     return register

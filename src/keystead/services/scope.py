@@ -19,10 +19,11 @@ class Scope:
     """One operation on its way through the gate.
 
     ``namespace`` is the identifier of the namespace it happens in. ``target`` is the thing
-    the gate resolved before policy was asked (a ``Key`` for key operations, else None).
+    the gate resolved before policy was asked (a ``Key`` for key operations, else None);
+    ``sources`` are the other keys whose ciphertexts are opened, by identifier.
     ``prepared`` is what the operation's ``before`` function returned. ``permits`` asks policy
-    about something else for the same caller. ``details`` and ``key_version`` go into the
-    audit entry; never put a secret there.
+    about something else for the same caller. ``details``, ``key_version`` and ``uses`` (of
+    that version, for the counters) go into the audit entry; never put a secret there.
     """
 
     house: House
@@ -32,6 +33,8 @@ class Scope:
     now: float
     permits: Callable[[str, Resource], bool]
     target: Any = None
+    sources: dict[str, Any] = field(default_factory=dict)
     prepared: Any = None
     key_version: int | None = None
+    uses: int = 1
     details: dict[str, str | int | bool] = field(default_factory=dict)

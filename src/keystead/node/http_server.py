@@ -1,0 +1,138 @@
+"""The HTTP server: uvicorn with uvloop and httptools, behind this module only.
+
+See docs/decisions/ for why not another. TLS client certificates are asked for where a
+listener has a client CA; what a peer presented is handed to the application as DER in
+``scope["keystead.client_certificate"]``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from keystead.errors import ConfigurationError
+
+CERTIFICATE_KEY = "keystead.client_certificate"
+BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75
+DRAIN_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """A listener's certificate chain and key, and the CA that client certificates chain to."""
+
+    cert_file: Path
+    key_file: Path
+    client_ca_file: Path | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """Raises ConfigurationError if the files cannot be used."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            context.load_cert_chain(self.cert_file, self.key_file)
+            if self.client_ca_file is not None:
+                context.load_verify_locations(self.client_ca_file)
+                context.verify_mode = ssl.CERT_OPTIONAL
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigurationError(
+                f"The TLS files of a listener cannot be used: {error}",
+                hint=f"Check {self.cert_file} and {self.key_file}.",
+            ) from None
+        return context
+
+
+class _Protocol(HttpToolsProtocol):
+    """Adds the peer's certificate to each request's scope."""
+
+    certificate: bytes | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self.certificate = tls.getpeercert(binary_form=True)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self.certificate is not None:
+            self.scope[CERTIFICATE_KEY] = self.certificate  # type: ignore[typeddict-unknown-key]
+
+
+class HttpServer:
+    """One application on several listening sockets, in the running event loop."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._servers: list[uvicorn.Server] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, listeners: Sequence[tuple[socket.socket, Tls | None]]) -> None:
+        """Begin to serve; returns when every listener accepts connections."""
+        for listener, tls in listeners:
+            config = uvicorn.Config(
+                self._app,
+                http=_Protocol,
+                ws="none",
+                lifespan="off",
+                loop="none",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+            )
+            config.load()
+            if tls is not None:
+                config.ssl = tls.context()
+            server = uvicorn.Server(config)
+            self._servers.append(server)
+            # ``_serve``: signals are the node's business, not each listener's.
+            self._tasks.append(asyncio.create_task(server._serve([listener])))
+        while not all(server.started for server in self._servers):
+            for task in self._tasks:
+                if task.done():
+                    task.result()
+            await asyncio.sleep(0.001)
+
+    async def stop(self) -> None:
+        """Stop accepting, let requests in progress end (at most ``DRAIN_SECONDS``), return."""
+        for server in self._servers:
+            server.should_exit = True
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def bind(host: str, port: int, *, shared: bool) -> socket.socket:
+    """A bound socket. ``shared`` lets each worker have its own on the same port.
+
+    Raises ConfigurationError if the address cannot be had.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind(address)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot listen on {host}:{port}: {error.strerror or error}",
+            hint="Is another server running there? Choose another address.",
+        ) from None
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return bound

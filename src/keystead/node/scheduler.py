@@ -1,0 +1,86 @@
+"""What a node does by itself: flush counters, destroy what is due, drop what has expired."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from keystead.errors import KeysteadError
+from keystead.gate import SERVER, Gate
+from keystead.operations.identity import ReapTokens
+from keystead.operations.keys import ReapKeys
+from keystead.services import idempotency
+from keystead.services.house import House
+from keystead.services.keys.records import KEY
+from keystead.services.keys.usage import write_usage
+from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
+
+USAGE_SECONDS = 5.0
+REAP_SECONDS = 30.0
+KEEP_CHANGES = 100_000
+
+log = logging.getLogger("keystead.scheduler")
+
+
+class Scheduler:
+    """Runs periodic work in the background of one worker. Only the leading one reaps."""
+
+    def __init__(self, house: House, gate: Gate, *, leads: bool) -> None:
+        self._house = house
+        self._gate = gate
+        self._leads = leads
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        self._every(USAGE_SECONDS, self.flush_usage)
+        if self._leads:
+            self._every(REAP_SECONDS, self.reap)
+
+    async def stop(self) -> None:
+        """End the periodic work, and write what was counted last."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(KeysteadError):
+            await self.flush_usage()
+
+    def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        async def loop() -> None:
+            while True:
+                await asyncio.sleep(seconds)
+                try:
+                    await work()
+                except KeysteadError as error:
+                    log.warning("%s: %s", work.__name__, error.message)
+                except Exception:
+                    log.exception("%s failed", work.__name__)
+
+        self._tasks.append(asyncio.create_task(loop()))
+
+    async def flush_usage(self) -> None:
+        """Write use counts; keep them for later if the store cannot take them."""
+        if self._house.seal.sealed:
+            return
+        taken = self._house.usage.take()
+        if not taken:
+            return
+        try:
+            await self._house.store.write(lambda tx: write_usage(tx, taken.items()))
+        except KeysteadError:
+            self._house.usage.give_back(taken)
+            raise
+
+    async def reap(self) -> None:
+        """Destroy keys that are due, drop what has expired, close intents that a crash left."""
+        house = self._house
+        if house.seal.sealed:
+            return
+        now = house.clock()
+        if await house.store.read(lambda reader: reader.expired(KEY, now, 1)):
+            await self._gate.perform_as(SERVER, ReapKeys())
+        await self._gate.perform_as(SERVER, ReapTokens())
+        await house.store.write(lambda tx: idempotency.forget_expired(tx, now))
+        await house.store.write(lambda tx: tx.forget_changes(KEEP_CHANGES))
+        await resolve_intents(house, settle_seconds=SETTLE_SECONDS)

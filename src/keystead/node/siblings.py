@@ -1,0 +1,191 @@
+"""How the workers of one node talk: datagrams over inherited socket pairs, in memory only.
+
+Worker 0 leads: it alone runs the ceremonies of the seal (initialize, unseal, rekey), and
+the others pass those operations on to it. An unsealed worker hands the root key to its
+siblings, and to one that is started again. The supervisor holds the sockets open so that
+they outlive a worker, and reads nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from keystead import errors
+from keystead.call import Call
+from keystead.crypto import KeyMaterial
+from keystead.errors import KeysteadError, Overloaded
+from keystead.operations import Operation, catalogue, reply_type
+
+MAX_DATAGRAM = 128 * 1024
+ANSWER_SECONDS = 15.0
+
+_OPERATIONS = {operation.__name__: operation for operation in catalogue()}
+
+
+class _Message(msgspec.Struct, tag=True, frozen=True):
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+
+class _RootKey(_Message, frozen=True):
+    key: bytes
+
+
+class _WantRootKey(_Message, frozen=True):
+    slot: int
+
+
+class _SealNow(_Message, frozen=True):
+    pass
+
+
+class _Ask(_Message, frozen=True):
+    slot: int
+    number: int
+    operation: str
+    inputs: bytes
+    call: dict[str, Any]
+
+
+class _Answer(_Message, frozen=True):
+    number: int
+    reply: bytes = b""
+    error: str = ""
+    message: str = ""
+    hint: str = ""
+
+
+_decode = msgspec.msgpack.Decoder(
+    _RootKey | _WantRootKey | _SealNow | _Ask | _Answer  # type: ignore[arg-type]
+).decode
+
+
+def _error_named(code: str) -> type[KeysteadError]:
+    for value in vars(errors).values():
+        if isinstance(value, type) and issubclass(value, KeysteadError) and value.code == code:
+            return value
+    return KeysteadError
+
+
+class Siblings:
+    """One worker's place among the others.
+
+    ``inbox`` is this worker's receiving end; ``outboxes`` the sending ends of all, by slot.
+    """
+
+    def __init__(self, slot: int, inbox: socket.socket, outboxes: list[socket.socket]) -> None:
+        self.slot = slot
+        self._inbox = inbox
+        self._outboxes = outboxes
+        self._waiting: dict[int, asyncio.Future[_Answer]] = {}
+        self._number = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.on_root_key: Callable[[KeyMaterial], Awaitable[None]] | None = None
+        self.on_seal: Callable[[], Awaitable[None]] | None = None
+        self.root_key: Callable[[], KeyMaterial | None] = lambda: None
+        self.perform: Callable[[Operation[Any], Call], Awaitable[Any]] | None = None
+        inbox.setblocking(False)
+
+    @property
+    def leads(self) -> bool:
+        return self.slot == 0
+
+    def start(self) -> None:
+        """Listen, and ask whether a sibling has the root key."""
+        asyncio.get_running_loop().add_reader(self._inbox.fileno(), self._receive)
+        self._broadcast(_WantRootKey(self.slot))
+
+    def stop(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._inbox.fileno())
+
+    def share_root_key(self, key: KeyMaterial) -> None:
+        self._broadcast(_RootKey(key.reveal()))
+
+    def share_seal(self) -> None:
+        self._broadcast(_SealNow())
+
+    async def ask_leader(self, operation: Operation[Any], call: Call) -> Any:
+        """Have worker 0 carry an operation out. Raises what it raises, or Overloaded."""
+        self._number += 1
+        number = self._number
+        fields = {name: getattr(call, name) for name in Call.__slots__}
+        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._send(
+                0,
+                _Ask(
+                    self.slot,
+                    number,
+                    type(operation).__name__,
+                    msgspec.msgpack.encode(operation),
+                    fields,
+                ),
+            )
+            got = await asyncio.wait_for(answer, ANSWER_SECONDS)
+        except (TimeoutError, OSError):
+            raise Overloaded(
+                "The leading worker does not answer.", hint="Try again in a moment."
+            ) from None
+        finally:
+            del self._waiting[number]
+        if got.error:
+            raise _error_named(got.error)(got.message, hint=got.hint)
+        return msgspec.msgpack.decode(got.reply, type=reply_type(type(operation)))
+
+    def _broadcast(self, message: _Message) -> None:
+        for slot in range(len(self._outboxes)):
+            if slot != self.slot:
+                try:
+                    self._send(slot, message)
+                except OSError:
+                    continue  # a dead worker's full mailbox: it asks again when it starts
+
+    def _send(self, slot: int, message: _Message) -> None:
+        self._outboxes[slot].send(msgspec.msgpack.encode(message), socket.MSG_DONTWAIT)
+
+    def _receive(self) -> None:
+        while True:
+            try:
+                data = self._inbox.recv(MAX_DATAGRAM)
+            except (BlockingIOError, InterruptedError):
+                return
+            task = asyncio.ensure_future(self._handle(_decode(data)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _handle(self, message: _Message) -> None:
+        match message:
+            case _RootKey(key=key) if self.on_root_key is not None:
+                await self.on_root_key(KeyMaterial(key))
+            case _WantRootKey(slot=slot):
+                held = self.root_key()
+                if held is not None:
+                    self._send(slot, _RootKey(held.reveal()))
+            case _SealNow() if self.on_seal is not None:
+                await self.on_seal()
+            case _Ask() if self.perform is not None:
+                self._send(message.slot, await self._answer(message))
+            case _Answer(number=number) if number in self._waiting:
+                waiting = self._waiting[number]
+                if not waiting.done():
+                    waiting.set_result(message)
+
+    async def _answer(self, ask: _Ask) -> _Answer:
+        assert self.perform is not None
+        operation = msgspec.msgpack.decode(ask.inputs, type=_OPERATIONS[ask.operation])
+        try:
+            reply = await self.perform(operation, Call(**ask.call))
+        except KeysteadError as error:
+            return _Answer(ask.number, b"", error.code, error.message, error.hint)
+        return _Answer(ask.number, msgspec.msgpack.encode(reply))
+
+
+def mailboxes(workers: int) -> tuple[list[socket.socket], list[socket.socket]]:
+    """Inboxes and outboxes for that many workers, to be inherited by all of them."""
+    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(workers)]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]

@@ -1,0 +1,153 @@
+"""The parent of several workers: binds, starts, restarts and stops them. It holds no key.
+
+It also runs the audit writer, the one process that writes the log. If the writer or a
+worker dies it is started again, with a growing pause when that happens quickly.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from keystead.node.config import Config
+from keystead.node.http_server import bind
+from keystead.node.siblings import mailboxes
+
+FIRST_PAUSE_SECONDS = 0.05
+LAST_PAUSE_SECONDS = 5.0
+STEADY_SECONDS = 10.0
+STOP_SECONDS = 15.0
+
+log = logging.getLogger("keystead.supervisor")
+
+
+@dataclass
+class _Child:
+    name: str
+    command: list[str]
+    descriptors: tuple[int, ...]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    start_at: float = 0.0
+    pause: float = FIRST_PAUSE_SECONDS
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
+            self.command,
+            pass_fds=self.descriptors,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **self.environment},
+        )
+        self.started_at = time.monotonic()
+
+    def tend(self) -> None:
+        """Start the process if it is not running and its pause is over."""
+        now = time.monotonic()
+        if self.process is not None and self.process.poll() is not None:
+            log.warning("%s ended with status %s", self.name, self.process.returncode)
+            steady = now - self.started_at > STEADY_SECONDS
+            self.pause = FIRST_PAUSE_SECONDS if steady else min(2 * self.pause, LAST_PAUSE_SECONDS)
+            self.start_at = now + self.pause
+            self.process = None
+        if self.process is None and now >= self.start_at:
+            self.start()
+
+
+class Supervisor:
+    """Runs the workers of one node until SIGTERM or SIGINT."""
+
+    def __init__(self, config: Config, config_path: Path) -> None:
+        self._config = config
+        self._config_path = config_path
+        self._run = tempfile.TemporaryDirectory(prefix="keystead-")
+        self._ending = False
+        self._keep: list[socket.socket] = []
+        self._children: list[_Child] = []
+
+    def run(self) -> None:
+        """Bind every listener, start everything, and tend it. Raises ConfigurationError."""
+        self._children = [self._audit_writer(), *self._workers()]
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        try:
+            while not self._ending:
+                for child in self._children:
+                    child.tend()
+                time.sleep(0.05)
+        finally:
+            self._stop()
+
+    def _end(self, *_: object) -> None:
+        self._ending = True
+
+    def _audit_writer(self) -> _Child:
+        path = Path(self._run.name) / "audit.sock"
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        listener.listen(64)
+        self._keep.append(listener)
+        command = [sys.executable, "-m", "keystead.audit.writer_process"]
+        command += ["--dir", str(self._config.audit.path), "--socket-fd", str(listener.fileno())]
+        return _Child("audit writer", command, (listener.fileno(),))
+
+    def _workers(self) -> list[_Child]:
+        count = self._config.workers
+        board = os.memfd_create("keystead-board")
+        os.ftruncate(board, 8 * count)
+        inboxes, outboxes = mailboxes(count)
+        self._keep += [*inboxes, *outboxes]
+        children = []
+        for slot in range(count):
+            listeners = [
+                bind(*listener.host_port, shared=True) for listener in self._config.listeners
+            ]
+            for listener in listeners:
+                listener.listen(2048)
+            self._keep += listeners
+            children.append(self._worker(slot, board, inboxes[slot], outboxes, listeners))
+        return children
+
+    def _worker(
+        self,
+        slot: int,
+        board: int,
+        inbox: socket.socket,
+        outboxes: list[socket.socket],
+        listeners: list[socket.socket],
+    ) -> _Child:
+        sent = [box.fileno() for box in outboxes]
+        served = [listener.fileno() for listener in listeners]
+        command = [sys.executable, "-m", "keystead.node.start"]
+        command += ["--config", str(self._config_path), "--slot", str(slot)]
+        command += ["--run-dir", self._run.name, "--board", str(board)]
+        command += ["--inbox", str(inbox.fileno()), "--outboxes", ",".join(map(str, sent))]
+        command += ["--listeners", ",".join(map(str, served))]
+        return _Child(f"worker {slot}", command, (board, inbox.fileno(), *sent, *served))
+
+    def _stop(self) -> None:
+        """End the workers first, so that their last entries reach the audit writer."""
+        writer, *workers = self._children or [None]
+        for child in workers:
+            if child is not None and child.process is not None:
+                child.process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for child in [*workers, writer]:
+            if child is None or child.process is None:
+                continue
+            if child is writer:
+                child.process.terminate()
+            try:
+                child.process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+        self._run.cleanup()

@@ -1,0 +1,242 @@
+"""One worker: the house put together, the gate, the doors, and the loop that runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from keystead.audit.committer import ThreadCommitter
+from keystead.audit.sinks.shipper import Shipper
+from keystead.call import Call
+from keystead.crypto import KeyMaterial
+from keystead.doors.http import Application
+from keystead.errors import KeysteadError
+from keystead.gate import Gate
+from keystead.identity.authenticator import Authenticator
+from keystead.node.config import SinksConfig
+from keystead.node.http_server import HttpServer, Tls
+from keystead.node.scheduler import Scheduler
+from keystead.operations import Effect, Operation
+from keystead.policy.engine import PolicyEngine
+from keystead.seal.keyring import Keyring
+from keystead.services import load_services
+from keystead.services.audit_log import AuditLog
+from keystead.services.feed import Board, ChangeFeed
+from keystead.services.house import House
+from keystead.services.namespaces import Namespaces
+from keystead.services.policies import load_policies
+from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
+from keystead.services.seal_state import SealState
+from keystead.store.store import Store
+from keystead.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from keystead.audit.committer import Committer
+    from keystead.node.siblings import Siblings
+    from keystead.seal.base import Seal
+    from keystead.store.transaction import Change
+    from keystead.telemetry.traces import Traces
+
+SLOW_THREADS = 2
+
+log = logging.getLogger("keystead.worker")
+
+
+@dataclass(kw_only=True)
+class Plan:
+    """What one worker is made of; see ``node.start`` for where it comes from."""
+
+    storage_url: str
+    audit_dir: Path
+    seal: Seal
+    listeners: Sequence[tuple[socket.socket, Tls | None]]
+    node: str = "node-1"
+    slot: int = 0
+    workers: int = 1
+    board: Board = field(default_factory=Board.alone)
+    siblings: Siblings | None = None
+    audit_socket: Path | None = None
+    sinks: SinksConfig = field(default_factory=SinksConfig)
+    metrics_dir: Path | None = None
+    traces: Traces | None = None
+    max_body_bytes: int = 32 << 20
+    on_ready: Callable[[Worker], Awaitable[None]] | None = None
+
+
+class Worker:
+    """Serves until told to stop."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._stop = asyncio.Event()
+        self._shippers: list[Shipper] = []
+        store = Store(plan.storage_url)
+        store.prepare()
+        keyring = Keyring()
+        store.sealer = keyring
+        committer, sign_with = self._open_audit()
+        seal = SealState(store, keyring, plan.seal)
+        self.house = House(
+            store=store,
+            keyring=keyring,
+            namespaces=Namespaces(),
+            seal=seal,
+            authenticator=Authenticator(keyring),
+            policies=PolicyEngine(),
+            audit=AuditLog(plan.audit_dir, committer, plan.node, sign_with),
+            feed=ChangeFeed(store, plan.board),
+            pool=ThreadPoolExecutor(SLOW_THREADS, thread_name_prefix="slow"),
+            clock=time.time,
+            metrics=Metrics(plan.metrics_dir, plan.slot),
+            traces=plan.traces,
+            node=plan.node,
+        )
+        load_services()
+        self.gate = Gate(self.house, leader=self._leader())
+        self._scheduler = Scheduler(self.house, self.gate, leads=plan.slot == 0)
+        self._app = Application(self.gate, self.house, max_body_bytes=plan.max_body_bytes)
+        self._server = HttpServer(self._app)
+        seal.on_unseal.append(self._unsealed)
+        seal.on_seal.append(self._sealed)
+        self.house.feed.listen(self._changed)
+
+    # --- start and stop -----------------------------------------------------------------
+
+    def _open_audit(self) -> tuple[Committer, Callable[[str, bytes], None]]:
+        plan = self._plan
+        if plan.audit_socket is not None:
+            from keystead.audit.socket_committer import SocketCommitter
+
+            shared = SocketCommitter(plan.audit_socket)
+            return shared, shared.sign_with
+        plan.audit_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        own = ThreadCommitter(plan.audit_dir)
+
+        def sign_with(origin: str, seed: bytes) -> None:
+            from keystead.audit.checkpoint import Signer
+
+            own.sign_with(Signer.from_seed(origin, seed))
+
+        return own, sign_with
+
+    def _leader(self) -> Callable[[Operation[object], Call], Awaitable[object]] | None:
+        """How to reach the leading worker; None if this is it."""
+        siblings = self._plan.siblings
+        return siblings.ask_leader if siblings is not None and not siblings.leads else None
+
+    async def serve(self) -> None:
+        """Start, serve until SIGTERM, SIGINT or ``stop``, and end in order."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        self._join_siblings()
+        if self._plan.slot == 0:
+            self._start_sinks()
+            with contextlib.suppress(KeysteadError):
+                await self.house.seal.auto_unseal()
+        self._scheduler.start()
+        await self._server.start(self._plan.listeners)
+        if self._plan.on_ready is not None:
+            await self._plan.on_ready(self)
+        await self._stop.wait()
+        await self._end()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    async def _end(self) -> None:
+        await self._server.stop()
+        await self._scheduler.stop()
+        for shipper in self._shippers:
+            await asyncio.to_thread(shipper.stop)
+        if self._plan.siblings is not None:
+            self._plan.siblings.stop()
+        await self.house.audit.close()
+        self.house.store.close()
+        self.house.pool.shutdown(wait=False, cancel_futures=True)
+        self.house.metrics.close()
+
+    def _start_sinks(self) -> None:
+        sinks = self._plan.sinks
+        for kind, configs in (
+            ("file", sinks.file),
+            ("syslog", sinks.syslog),
+            ("webhook", sinks.webhook),
+        ):
+            for number, config in enumerate(configs):
+                cursor = self._plan.audit_dir / f"sink-{kind}-{number}.cursor"
+                shipper = Shipper(self._plan.audit_dir, config.open(), cursor)
+                shipper.start()
+                self._shippers.append(shipper)
+
+    # --- sealed and unsealed ------------------------------------------------------------
+
+    def _join_siblings(self) -> None:
+        siblings, seal = self._plan.siblings, self.house.seal
+        if siblings is None:
+            return
+
+        async def accept(key: KeyMaterial) -> None:
+            await seal.accept_root_key(key)
+
+        async def forget() -> None:
+            await seal.seal_now()
+
+        siblings.on_root_key = accept
+        siblings.on_seal = forget
+        siblings.root_key = seal.root_key_for_siblings
+        siblings.perform = self.gate.perform
+        siblings.start()
+
+    async def _unsealed(self) -> None:
+        """Fill the caches, take up the audit key, and close the intents a crash left open."""
+        house = self.house
+        await self._load(house.feed)
+        await house.audit.unlock(house.store)
+        if self._plan.slot == 0:
+            alone = self._plan.siblings is None
+            await resolve_intents(house, settle_seconds=0 if alone else SETTLE_SECONDS)
+        key = house.seal.root_key_for_siblings()
+        if self._plan.siblings is not None and self._plan.siblings.leads and key is not None:
+            self._plan.siblings.share_root_key(key)
+
+    async def _load(self, feed: ChangeFeed) -> None:
+        house = self.house
+        number = await house.store.read(lambda reader: reader.last_change())
+        await house.store.read(house.namespaces.load)
+        await house.store.read(lambda reader: load_policies(reader, house))
+        feed.start_after(number)
+
+    async def _sealed(self) -> None:
+        house = self.house
+        house.keys.clear()
+        house.authenticator.clear()
+        house.audit.lock()
+        if self._plan.siblings is not None and self._plan.siblings.leads:
+            self._plan.siblings.share_seal()
+
+    async def _changed(self, changes: Sequence[Change]) -> None:
+        """What other requests, workers and nodes have committed reaches every cache."""
+        house = self.house
+        kinds = {change.kind for change in changes}
+        if "namespace" in kinds or "seal" in kinds:
+            await house.seal.refresh()
+            await house.store.read(house.namespaces.load)
+        house.keys.forget(changes)
+        house.authenticator.forget(changes)
+        if kinds & {"policy", "namespace"}:
+            await house.store.read(lambda reader: load_policies(reader, house))
+
+
+async def run(plan: Plan) -> None:
+    """Build a worker in the running loop and serve."""
+    await Worker(plan).serve()

@@ -1,0 +1,96 @@
+"""This node's audit log: the committer, its folder, and the key that signs its checkpoints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from keystead.errors import Sealed
+from keystead.store.kinds import Kind
+
+if TYPE_CHECKING:
+    from keystead.audit.checkpoint import Signer
+    from keystead.audit.committer import Committer, Status
+    from keystead.store.store import Store
+    from keystead.store.transaction import Transaction
+
+
+class AuditKeyRecord(msgspec.Struct, frozen=True):
+    """The Ed25519 seed (32 bytes) that signs one node's checkpoints. Its id is the node's name."""
+
+    seed: bytes
+
+    def __repr__(self) -> str:
+        return "AuditKeyRecord(…)"
+
+
+AUDIT_KEY = Kind("audit-key", AuditKeyRecord)
+
+
+class AuditLog:
+    """What the gate writes to and the audit operations read from.
+
+    ``sign_with`` hands the seed to whoever writes the log: the committer's thread, or the
+    writer process. Before the node is unsealed entries are written and checkpoints wait.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        committer: Committer,
+        node: str,
+        sign_with: Callable[[str, bytes], None],
+    ) -> None:
+        self.directory = directory
+        self.origin = f"keystead.invalid/{node}"
+        self.append = committer.append
+        self._committer = committer
+        self._node = node
+        self._sign_with = sign_with
+        self._signer: Signer | None = None
+
+    async def unlock(self, store: Store) -> None:
+        """Take this node's signing key from the store, making it the first time."""
+        from keystead.audit.checkpoint import Signer
+
+        record = await store.read(lambda reader: reader.get(AUDIT_KEY, "", self._node))
+        if record is None:
+            record = await store.write(self._make_key)
+        self._signer = Signer.from_seed(self.origin, record.seed)
+        self._sign_with(self.origin, record.seed)
+
+    def _make_key(self, tx: Transaction) -> AuditKeyRecord:
+        present = tx.get(AUDIT_KEY, "", self._node)
+        if present is not None:
+            return present
+        made = AuditKeyRecord(os.urandom(32))
+        tx.add(AUDIT_KEY, "", self._node, made)
+        return made
+
+    def lock(self) -> None:
+        """Forget the signing key."""
+        self._signer = None
+
+    @property
+    def vkey(self) -> str:
+        """The verifier key (C2SP signed-note). Raises Sealed before the node is unsealed."""
+        return self._require_signer().vkey
+
+    def sign_note(self, text: str) -> str:
+        """Sign one line of text as a C2SP signed note. Raises Sealed."""
+        return self._require_signer().sign_text(text.encode() + b"\n").decode()
+
+    def _require_signer(self) -> Signer:
+        if self._signer is None:
+            raise Sealed("The audit log's key is not at hand.")
+        return self._signer
+
+    def status(self) -> Status:
+        return self._committer.status()
+
+    async def close(self) -> None:
+        await self._committer.close()

@@ -1,0 +1,44 @@
+"""The parts that services work with, put together by the node at start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from keystead.services.keys.cache import Keys
+from keystead.services.keys.usage import UsageCounters
+
+if TYPE_CHECKING:
+    from keystead.identity.authenticator import Authenticator
+    from keystead.policy.engine import PolicyEngine
+    from keystead.seal.keyring import Keyring
+    from keystead.services.audit_log import AuditLog
+    from keystead.services.feed import ChangeFeed
+    from keystead.services.namespaces import Namespaces
+    from keystead.services.seal_state import SealState
+    from keystead.store.store import Store
+    from keystead.telemetry.metrics import Metrics
+    from keystead.telemetry.traces import Traces
+
+
+@dataclass(slots=True)
+class House:
+    """Everything a worker has. ``clock`` gives Unix seconds; ``pool`` runs slow cryptography."""
+
+    store: Store
+    keyring: Keyring
+    namespaces: Namespaces
+    seal: SealState
+    authenticator: Authenticator
+    policies: PolicyEngine
+    audit: AuditLog
+    feed: ChangeFeed
+    pool: ThreadPoolExecutor
+    clock: Callable[[], float]
+    metrics: Metrics
+    traces: Traces | None = None
+    keys: Keys = field(default_factory=Keys)
+    usage: UsageCounters = field(default_factory=UsageCounters)
+    node: str = ""

@@ -1,0 +1,175 @@
+"""A key ready for use, as a worker keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from keystead.crypto.ciphertext import pack_header
+from keystead.crypto import KeyMaterial, KeySpec, Usage, open_private, spec
+from keystead.errors import (
+    ContextRequired,
+    KeyStateForbids,
+    KeyUsageForbids,
+    NotFound,
+)
+from keystead.policy.engine import PolicyResource
+from keystead.services.keys.records import KeyRecord, MaterialRecord
+from keystead.services.keys.states import ALLOWS, Purpose, State, effective
+
+class KeyVersion:
+    """One version: its effective state, its opened handle, and its ciphertext header.
+
+    ``allowance`` is how many messages this worker may still encrypt with it before it must
+    reserve more (None: the algorithm has no limit to count).
+    """
+
+    __slots__ = ("_handle", "_material", "allowance", "created_at", "header", "number", "public", "state")
+
+    def __init__(
+        self,
+        number: int,
+        state: State,
+        created_at: float,
+        header: bytes,
+        material: KeyMaterial,
+        public: bytes | None,
+        counted: bool,
+    ) -> None:
+        self.number = number
+        self.state = state
+        self.created_at = created_at
+        self.header = header
+        self.public = public
+        self.allowance: int | None = 0 if counted else None
+        self._material = material
+        self._handle: Any = None
+
+    def handle(self, key_spec: KeySpec, usage: Usage) -> Any:
+        """The ready algorithm object (a Cipher, Signer, Mac, …), made at first use."""
+        if self._handle is None:
+            self._handle = open_private(key_spec, usage, self._material)
+        return self._handle
+
+    def spend_message(self) -> None:
+        """Count one message against this worker's reservation.
+
+        Raises KeyStateForbids when it is used up: the gate reserves enough beforehand unless
+        the version is at its limit.
+        """
+        if self.allowance is None:
+            return
+        if self.allowance <= 0:
+            raise KeyStateForbids(
+                f"Version {self.number} has encrypted as many messages as its nonce size allows.",
+                hint="Rotate the key.",
+                version=self.number,
+            )
+        self.allowance -= 1
+
+    def reveal(self) -> bytes:
+        """The material itself: for export and for nothing else."""
+        return self._material.reveal()
+
+
+class Key:
+    """A key and its versions. Read-only: a changed key is loaded anew.
+
+    ``resource`` is the key as policy sees it.
+    """
+
+    __slots__ = ("id", "namespace", "primary", "record", "resource", "spec", "usage", "versions")
+
+    def __init__(
+        self,
+        key_id: str,
+        namespace: str,
+        record: KeyRecord,
+        materials: Mapping[int, MaterialRecord],
+        resource: PolicyResource,
+    ) -> None:
+        self.id = key_id
+        self.namespace = namespace
+        self.record = record
+        self.spec = spec(record.spec)
+        self.usage = Usage(record.usage)
+        self.resource = resource
+        counted = self.spec.message_limit is not None
+        self.versions = {
+            number: KeyVersion(
+                number,
+                effective(record.state, state.state),
+                state.created_at,
+                pack_header(self.spec.code, bytes.fromhex(key_id), number),
+                KeyMaterial(materials[number].material),
+                materials[number].public,
+                counted,
+            )
+            for state in record.versions
+            if (number := state.version) in materials
+        }
+        self.primary = record.primary
+
+    def __repr__(self) -> str:
+        return f"Key({self.record.name!r}, id={self.id!r})"
+
+    def require_usage(self, usage: Usage) -> None:
+        """Raise KeyUsageForbids unless the key was made for ``usage``."""
+        if self.usage is not usage:
+            raise KeyUsageForbids(
+                f"Key {self.record.name} is for {self.usage}, not for {usage}.",
+                hint=f"Create a key with usage {usage}.",
+                key=self.record.name,
+                usage=self.usage,
+            )
+
+    def protecting(self, usage: Usage) -> KeyVersion:
+        """The primary version, to protect something new with.
+
+        Raises KeyUsageForbids or KeyStateForbids.
+        """
+        self.require_usage(usage)
+        return self._allowing(self.versions[self.primary], Purpose.PROTECT)
+
+    def processing(self, usage: Usage, number: int | None = None) -> KeyVersion:
+        """A version (default: the primary), to process what was protected with it.
+
+        Raises KeyUsageForbids, KeyStateForbids, or NotFound if there is no such version.
+        """
+        self.require_usage(usage)
+        version = self.versions.get(self.primary if number is None else number)
+        if version is None:
+            raise NotFound(
+                f"Key {self.record.name} has no version {number}.", key=self.record.name, version=number
+            )
+        return self._allowing(version, Purpose.PROCESS)
+
+    def _allowing(self, version: KeyVersion, purpose: Purpose) -> KeyVersion:
+        if purpose in ALLOWS[version.state]:
+            return version
+        raise KeyStateForbids(
+            f"Key {self.record.name} version {version.number} is {version.state}.",
+            hint=_HINTS.get(version.state, ""),
+            key=self.record.name,
+            version=version.number,
+            state=version.state,
+        )
+
+    def require_context(self, context: Mapping[str, str]) -> None:
+        """Raise ContextRequired unless every required entry is there."""
+        missing = [name for name in self.record.required_context if name not in context]
+        if missing:
+            raise ContextRequired(
+                f"Key {self.record.name} requires the encryption context {', '.join(missing)}.",
+                hint="Give the same context to encrypt and to decrypt.",
+                missing=", ".join(missing),
+            )
+
+
+_HINTS = {
+    State.PRE_ACTIVE: "Enable it first: keystead key enable.",
+    State.SUSPENDED: "Enable it again: keystead key enable.",
+    State.DEACTIVATED: "It still decrypts and verifies. Rotate it to protect new data.",
+    State.COMPROMISED: "It still decrypts and verifies. Rotate it to protect new data.",
+    State.PENDING_DESTRUCTION: "Cancel its destruction: keystead key restore.",
+}

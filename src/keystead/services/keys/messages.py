@@ -1,0 +1,34 @@
+"""Message counting for AEADs with 96-bit random nonces (NIST SP 800-38D, 8.3).
+
+Workers reserve messages in blocks, durably and ahead of use, so that no crash and no race
+between workers can encrypt more under one key than its limit. The last block is never
+handed out: it is the margin for what a thread may spend twice.
+"""
+
+from __future__ import annotations
+
+from keystead.services.keys.key import Key, KeyVersion
+from keystead.services.keys.records import RESERVATION, MessageReservation, material_id
+from keystead.store.transaction import Transaction
+
+BLOCK = 1 << 20
+
+
+def messages_needed(version: KeyVersion, count: int) -> int:
+    """How many messages must be reserved before ``count`` more are encrypted; 0: none."""
+    if version.allowance is None or version.allowance >= count:
+        return 0
+    return max(BLOCK, count)
+
+
+def reserve(tx: Transaction, key: Key, version: KeyVersion, count: int) -> bool:
+    """Reserve ``count`` messages of a version; False if its limit would be passed."""
+    limit = key.spec.message_limit
+    assert limit is not None
+    place = material_id(key.id, version.number)
+    present = tx.get(RESERVATION, key.namespace, place)
+    reserved = (present.reserved if present else 0) + count
+    if reserved > limit - BLOCK:
+        return False
+    tx.put(RESERVATION, key.namespace, place, MessageReservation(reserved))
+    return True

@@ -1,0 +1,104 @@
+"""What the store keeps of keys."""
+
+from __future__ import annotations
+
+import msgspec
+
+from keystead.services.keys.states import State
+from keystead.store.kinds import Kind
+
+
+class VersionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A version's life. Times are Unix seconds; ``before_destruction`` is what restoring needs."""
+
+    version: int
+    state: State
+    created_at: float
+    origin: str = "generated"
+    destroy_at: float | None = None
+    destroyed_at: float | None = None
+    before_destruction: State | None = None
+
+
+class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A key without its material. Its record id is the key id: 32 hexadecimal digits."""
+
+    name: str
+    spec: str
+    usage: str
+    state: State
+    primary: int
+    versions: list[VersionState]
+    created_at: float
+    origin: str = "generated"
+    exportable: bool = False
+    aliases: list[str] = []
+    tags: dict[str, str] = {}
+    description: str = ""
+    owner: str = ""
+    classification: str = ""
+    required_context: list[str] = []
+    grace_seconds: int = 600
+    destroy_at: float | None = None
+    before_destruction: State | None = None
+
+    def version(self, number: int) -> VersionState | None:
+        """The state of a version, or None. Versions are kept in order, counted from 1."""
+        return self.versions[number - 1] if 1 <= number <= len(self.versions) else None
+
+
+class MaterialRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One version's material (see ``crypto.specs`` for its encoding) and its public part.
+
+    ``public`` is SubjectPublicKeyInfo DER, or raw where no such form exists. Destroying a
+    version empties ``material`` and leaves the public part as a tombstone.
+    """
+
+    key_id: str
+    version: int
+    material: bytes
+    public: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"MaterialRecord(key_id={self.key_id!r}, version={self.version})"
+
+
+class AliasRecord(msgspec.Struct, frozen=True):
+    """Another name of a key. Its record id is the alias itself."""
+
+    key_id: str
+
+
+class WrappingKeyRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A private wrapping key for one import."""
+
+    spec: str
+    material: bytes
+    expires_at: float
+
+    def __repr__(self) -> str:
+        return f"WrappingKeyRecord(spec={self.spec!r})"
+
+
+class MessageReservation(msgspec.Struct, frozen=True):
+    """How many messages of a version have been handed out to workers, in blocks."""
+
+    reserved: int
+
+
+KEY = Kind(
+    "key",
+    KeyRecord,
+    name_of=lambda r: r.name,
+    state_of=lambda r: r.state,
+    expires_of=lambda r: r.destroy_at or min((v.destroy_at for v in r.versions if v.destroy_at), default=None),
+)
+MATERIAL = Kind("key-material", MaterialRecord, parent_of=lambda r: r.key_id)
+ALIAS = Kind("key-alias", AliasRecord, parent_of=lambda r: r.key_id)
+WRAPPING_KEY = Kind("wrapping-key", WrappingKeyRecord, expires_of=lambda r: r.expires_at)
+RESERVATION = Kind("key-messages", MessageReservation)
+
+
+def material_id(key_id: str, version: int) -> str:
+    """The record id of a version's material: padded, so that versions sort as numbers."""
+    return f"{key_id}/{version:010d}"
