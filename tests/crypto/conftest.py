@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from keystead.crypto import SPECS, KeyMaterial, generate
 
 _VECTORS = Path(__file__).parents[1] / "vectors" / "crypto"
 
 Vector = dict[str, Any]
+
+# A busy machine is no failure: properties here say nothing about time.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 def _load(name: str) -> Vector:
