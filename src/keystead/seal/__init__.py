@@ -1,0 +1,4 @@
+"""Where the root key comes from, and the keys it guards.
+
+Root key (outside the database) → keyring (versioned) → namespace KEK → rows.
+"""
