@@ -90,6 +90,13 @@ class Config(_Section, frozen=True):
     limits: LimitsConfig = LimitsConfig()
 
 
+_FORMS = {
+    "url": "sqlite:///PATH or postgresql://USER@HOST/DATABASE",
+    "address": "HOST:PORT, for example 127.0.0.1:8200",
+    "node": "letters, digits, '.' and '-', at most 63 of them",
+}
+
+
 def load(path: Path) -> Config:
     """Read a configuration file. Raises ConfigurationError that names the file and the line."""
     try:
@@ -118,6 +125,8 @@ def parse(text: str, name: str) -> Config:
             message = f"unknown setting {unknown[1]}; expected one of {_known(place)}"
         elif missing := re.search(r"missing required field `(.+)`", message):
             message = f"{missing[1]} is missing"
+        elif "matching regex" in message:
+            message = f"expected {_FORMS[place.rpartition('.')[2]]}"
         line = _line_of(text, place)
         setting = place.lstrip(".") or "the file"
         raise ConfigurationError(f"{name}:{line}: {setting}: {message}") from None
@@ -128,7 +137,7 @@ def parse(text: str, name: str) -> Config:
 def _path(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str):
         return Path(value)
-    raise msgspec.ValidationError(f"Expected `str`, got `{type(value).__name__}`")
+    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
 
 
 def _check(config: Config, text: str, name: str) -> None:
