@@ -19,6 +19,7 @@ from keystead.crypto import (
     generate,
     import_material,
     open_private,
+    open_public,
     public_der,
 )
 from keystead.crypto.byok import (
@@ -176,6 +177,16 @@ def test_a_public_key_that_is_not_of_the_spec_wraps_nothing(
     for data in (b"", b"\0" * 1216, public_der(SPECS["ec-p256"], material("ec-p256")) or b""):
         with pytest.raises(InvalidRequest):
             wrap_import(SPECS[wrapping], data, algorithm, KEK)
+
+
+def test_a_sender_cannot_weaken_the_key_between_rsa_and_target(material: Material) -> None:
+    spec, weak = SPECS["rsa-2048"], KeyMaterial(bytes(16))
+    public = public_der(spec, material("rsa-2048"))
+    assert public is not None
+    encryptor = open_public(spec, Usage.ENCRYPT_DECRYPT, public)
+    wrapped = encryptor.encrypt(weak.reveal(), b"") + wrap_padded(weak, bytes(32))
+    with pytest.raises(DecryptionFailed):
+        unwrap_import(spec, material("rsa-2048"), RSA_AES_KWP, wrapped)
 
 
 def test_algorithms_go_with_the_wrapping_key(material: Material) -> None:

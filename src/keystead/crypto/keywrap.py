@@ -37,8 +37,6 @@ def wrap_padded(kek: KeyMaterial, key: bytes) -> bytes:
     Raises InvalidRequest for an empty ``key`` or a wrong length of ``kek``.
     """
     try:
-        if not key:
-            raise ValueError
         return aes.aes_key_wrap_with_padding(kek.reveal(), key)
     except ValueError:
         raise InvalidRequest(
