@@ -1,0 +1,142 @@
+"""What several rooms' tests share: a running server, and the rule for missing peers."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def require_peer() -> Callable[[str, str], str]:
+    """Find a program; without it skip, or fail where KEYSTEAD_REQUIRE_PEERS=1."""
+
+    def find(program: str, package: str) -> str:
+        path = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+        beside = Path(sys.executable).parent / program
+        if path is None and beside.exists():
+            path = str(beside)
+        if path is None:
+            message = f"{program} is not installed: apt-get install {package}"
+            if os.environ.get("KEYSTEAD_REQUIRE_PEERS") == "1":
+                pytest.fail(message)
+            pytest.skip(message)
+        return path
+
+    return find
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class DevServer:
+    """``keystead dev`` in a process of its own, with its data in ``folder``."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    token: str = "test-root-token"
+    process: subprocess.Popen[str] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a client needs in its environment."""
+        return {**os.environ, "KEYSTEAD_ADDR": self.address, "KEYSTEAD_TOKEN": self.token}
+
+    def start(self, *, within_seconds: float = 20.0) -> float:
+        """Start, wait until it says that it is ready, and return the seconds that took."""
+        started = time.monotonic()
+        log = (self.folder / "server.log").open("a")
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "keystead",
+                "dev",
+                "--listen",
+                f"127.0.0.1:{self.port}",
+                "--root-token",
+                self.token,
+                "--data",
+                str(self.folder / "data"),
+            ],
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
+        log.close()
+        while time.monotonic() - started < within_seconds:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended: {self.log()}")
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), 0.2) as connection:
+                    connection.sendall(
+                        b"GET /health/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+                    )
+                    if re.match(rb"HTTP/1\.1 200", connection.recv(64)):
+                        return time.monotonic() - started
+            except OSError:
+                pass
+            time.sleep(0.01)
+        raise RuntimeError(f"the server did not become ready: {self.log()}")
+
+    def log(self) -> str:
+        return (self.folder / "server.log").read_text()[-4000:]
+
+    def kill(self) -> None:
+        """``kill -9``."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[Callable[..., DevServer]]:
+    """Make servers, not yet started; they are stopped when the test ends."""
+    made: list[DevServer] = []
+
+    def make(**settings: object) -> DevServer:
+        folder = tmp_path / f"server-{len(made)}"
+        folder.mkdir()
+        server = DevServer(folder, **settings)  # type: ignore[arg-type]
+        made.append(server)
+        return server
+
+    yield make
+    for server in made:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
+    """One development server for all tests that do no harm to it."""
+    running = DevServer(tmp_path_factory.mktemp("server"))
+    running.start()
+    yield running
+    running.stop()
