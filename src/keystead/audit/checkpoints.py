@@ -41,6 +41,16 @@ def cut_torn_note(directory: Path) -> None:
             os.ftruncate(fd, _whole_length(fd))
 
 
+def settled_length(directory: Path) -> int:
+    """How long the file is while nobody writes to it; 0 if it is missing. Raises OSError."""
+    try:
+        with (directory / CHECKPOINTS).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            return os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return 0
+
+
 def last_note(directory: Path) -> bytes | None:
     """The newest whole note. Raises OSError."""
     path = directory / CHECKPOINTS

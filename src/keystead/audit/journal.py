@@ -66,8 +66,9 @@ class Journal:
                 taken, outcome = essential, self._commit(essential)
         full = AuditUnavailable("The audit disk is full: only operators' actions are recorded")
         results: list[int | KeysteadError] = []
+        committed = set(map(id, taken))
         for group in groups:
-            if group not in taken:
+            if id(group) not in committed:
                 results.append(full)
             elif isinstance(outcome, KeysteadError):
                 results.append(outcome)

@@ -104,15 +104,17 @@ def decode_base64(text: str) -> bytes:
     return value
 
 
-def read_notes(path: Path) -> Iterator[bytes]:
-    """The notes of a checkpoints file, first to last.
+def read_notes(path: Path, length: int | None = None) -> Iterator[bytes]:
+    """The notes of a checkpoints file, first to last, or of its first ``length`` bytes.
 
     Raises VerificationFailed if the file ends inside a note, or a part is longer than any
     note; OSError if it cannot be read.
     """
     pending = b""
     with path.open("rb") as file:
-        while chunk := file.read(MAX_NOTE_BYTES):
+        left = path.stat().st_size if length is None else length
+        while chunk := file.read(min(left, MAX_NOTE_BYTES)):
+            left -= len(chunk)
             *parts, rest = (pending + chunk).split(b"\n\n")
             for text, signatures in zip(parts[::2], parts[1::2], strict=False):
                 yield text + b"\n\n" + signatures + b"\n"

@@ -19,6 +19,7 @@ from keystead.audit import summary
 from keystead.audit.entry import Entry, Record, decode
 from keystead.audit.follow import Follower
 from keystead.audit.segments import Segment, durable_size, list_segments, mapped
+from keystead.errors import InvalidRequest
 
 _LINE_START = b'{"index":'
 _MOST_SELECTIVE_FIRST = (
@@ -70,10 +71,13 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         return resource.kind == "key" and self.key in (resource.id, resource.name)
 
     def needle(self) -> bytes:
-        """Bytes that every matching line has."""
-        for field in _MOST_SELECTIVE_FIRST:
-            if value := getattr(self, field):
-                return msgspec.json.encode(value)
+        """Bytes that every matching line has. Raises InvalidRequest for invalid Unicode."""
+        try:
+            for field in _MOST_SELECTIVE_FIRST:
+                if value := getattr(self, field):
+                    return msgspec.json.encode(value)
+        except UnicodeEncodeError:
+            raise InvalidRequest("Text to look for is not valid Unicode") from None
         return _LINE_START
 
 
@@ -95,7 +99,7 @@ def search(
     """Matching entries, at most ``limit``; going on after the entry ``cursor``.
 
     Raises AuditUnavailable if a segment cannot be read, IntegrityFailure if an entry found
-    is malformed.
+    is malformed, InvalidRequest if a text is not valid Unicode.
     """
     records: list[Record] = []
     for record in _scan(directory, query, newest_first, cursor):

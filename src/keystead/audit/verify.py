@@ -16,7 +16,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from keystead.audit import checkpoint as checkpoints
+from keystead.audit import checkpoint as signing
+from keystead.audit import checkpoints
 from keystead.audit import note as notes
 from keystead.audit.merkle import CompactRange, leaf_hash
 from keystead.audit.note import Checkpoint
@@ -38,7 +39,7 @@ PROGRESS_ENTRIES = 10_000
 
 Kind = Literal["altered", "dropped", "reordered", "truncated", "checkpoint", "unsigned"]
 
-_GRACE_SECONDS = 0.05  # for a line that a live writer is in the middle of
+_GRACE_SECONDS = (0.01, 0.05, 0.2)  # for a line that a live writer is in the middle of
 
 
 class Finding(NamedTuple):
@@ -81,7 +82,7 @@ def verify(
     against: bytes | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Verify a log's folder, also while it is written, in bounded memory.
+    """Verify a log's folder, in bounded memory; while it is written, as it was at the call.
 
     ``against`` is a checkpoint note kept elsewhere: the log must contain its tree.
     ``progress`` is called now and then with the number of entries read. Raises
@@ -93,9 +94,10 @@ def verify(
     signed = _Signed(directory, key, against, findings)
     chain = _Chain(findings)
     segments = list_segments(directory)
+    ends = {segment: segment.path.stat().st_size for segment in segments}
     for segment in segments:
         chain.enter(segment)
-        for line in _lines(segment, live=segment is segments[-1]):
+        for line in _lines(segment, ends[segment]):
             chain.take(line)
             signed.compare(chain)
             if progress is not None and chain.tree.size % PROGRESS_ENTRIES == 0:
@@ -223,7 +225,7 @@ class _Signed:
     def __init__(
         self,
         directory: Path,
-        key: checkpoints.VerifierKey | None,
+        key: signing.VerifierKey | None,
         against: bytes | None,
         findings: _Findings,
     ) -> None:
@@ -232,7 +234,8 @@ class _Signed:
         self._findings = findings
         self._key = key
         self._broken = False
-        self._kept = self._read(directory)
+        # Taken before the entries are listed: what it signs is then among them.
+        self._kept = self._read(directory, _settled_length(directory))
         self._next = next(self._kept, None)
         self._outside = self._check(against) if against is not None else None
         if self._next is not None and self._next.size == 0:
@@ -247,11 +250,11 @@ class _Signed:
         while self._next is not None and self._next.size <= size:
             if whole and self._next.size < size:
                 self._wrong(self._next.size, "checkpoints are out of order")
-            elif whole and self._agrees(self._next, chain, "its checkpoint"):
+            elif whole and self._agrees(self._next, chain, "its checkpoint", self.covered):
                 self.covered = size
             self._advance()
         if whole and self._outside is not None and self._outside.size == size:
-            self._agrees(self._outside, chain, "the checkpoint kept elsewhere")
+            self._agrees(self._outside, chain, "the checkpoint kept elsewhere", 0)
 
     def finish(self, chain: _Chain) -> None:
         size = chain.end
@@ -265,24 +268,23 @@ class _Signed:
         if size and not self.count:
             self._findings.add(Finding("unsigned", 0, size - 1, "no checkpoint signs the log"))
 
-    def _agrees(self, signed: Checkpoint, chain: _Chain, name: str) -> bool:
+    def _agrees(self, signed: Checkpoint, chain: _Chain, name: str, first: int) -> bool:
         if chain.tree.root() == signed.root:
             return True
         if not self._broken:
             self._broken = True  # every later root differs too
             what = f"the entries are not what {name} of {signed.size} entries signs"
-            self._findings.add(Finding("altered", self.covered, signed.size - 1, what))
+            self._findings.add(Finding("altered", first, signed.size - 1, what))
         return False
 
     def _advance(self) -> None:
         self._next = next(self._kept, None)
 
-    def _read(self, directory: Path) -> Iterator[Checkpoint]:
-        path = directory / CHECKPOINTS
-        if not path.exists():
+    def _read(self, directory: Path, length: int) -> Iterator[Checkpoint]:
+        if length == 0:
             return
         try:
-            for signed in notes.read_notes(path):
+            for signed in notes.read_notes(directory / CHECKPOINTS, length):
                 self.count += 1
                 good = self._check(signed)
                 if good is not None:
@@ -296,7 +298,7 @@ class _Signed:
         try:
             if self._key is None:
                 return notes.parse_checkpoint(signed)
-            return checkpoints.verify(signed, self._key)
+            return signing.verify(signed, self._key)
         except VerificationFailed as error:
             self._wrong(self.covered, error.message)
             return None
@@ -313,9 +315,9 @@ def _own_vkey(directory: Path) -> str:
     return text.removesuffix("\n")
 
 
-def _parse_key(text: str, findings: _Findings, *, own: bool) -> checkpoints.VerifierKey | None:
+def _parse_key(text: str, findings: _Findings, *, own: bool) -> signing.VerifierKey | None:
     try:
-        return checkpoints.parse_vkey(text)
+        return signing.parse_vkey(text)
     except VerificationFailed as error:
         if not own:
             raise
@@ -323,13 +325,29 @@ def _parse_key(text: str, findings: _Findings, *, own: bool) -> checkpoints.Veri
         return None
 
 
-def _lines(segment: Segment, *, live: bool) -> Iterator[Line]:
+def _settled_length(directory: Path) -> int:
+    try:
+        return checkpoints.settled_length(directory)
+    except OSError as error:
+        raise AuditUnavailable(f"Checkpoints cannot be read: {error.strerror}") from error
+
+
+def _lines(segment: Segment, end: int) -> Iterator[Line]:
+    """The lines that start before ``end``; one that is being written is waited for."""
     for line in read_lines(segment.path):
-        if live and not line.whole:
-            time.sleep(_GRACE_SECONDS)
-            yield from read_lines(segment.path, line.offset)
+        if line.offset >= end:
             return
-        yield line
+        yield line if line.whole else _settled(segment, line)
+
+
+def _settled(segment: Segment, line: Line) -> Line:
+    for seconds in _GRACE_SECONDS:
+        time.sleep(seconds)
+        again = next(read_lines(segment.path, line.offset), line)
+        if again.whole or again == line:
+            return again
+        line = again
+    return line
 
 
 def _is_canonical(line: bytes) -> bool:

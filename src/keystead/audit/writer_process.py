@@ -182,6 +182,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         writer = LogWriter(options.dir)
+        if writer.torn_bytes:
+            sys.stderr.write(f"audit writer: cut off {writer.torn_bytes} unacknowledged bytes\n")
         if options.socket is not None:
             listener = listen(options.socket)
         else:
