@@ -178,14 +178,8 @@ class Gate:
             principal = await self._house.store.read(
                 lambda reader: authenticator.authenticate(call, reader)
             )
-        if principal.limited_uses:
+        if principal.uses_limited:
             await self._house.store.write(lambda tx: authenticator.spend_use(call, tx))
-        if visit.namespace not in (principal.namespace, "root"):
-            path = self._house.namespaces.path(visit.namespace)
-            if principal.namespace not in path:
-                raise PermissionDenied("This token belongs to another namespace.")
-        elif visit.namespace != principal.namespace:
-            raise PermissionDenied("This token belongs to another namespace.")
         return principal
 
     # --- 2 may they? --------------------------------------------------------------------

@@ -82,15 +82,15 @@ class Worker:
         store = Store(plan.storage_url)
         store.prepare()
         keyring = Keyring()
-        store.sealer = keyring
+        namespaces = Namespaces()
         committer, sign_with = self._open_audit()
         seal = SealState(store, keyring, plan.seal)
         self.house = House(
             store=store,
             keyring=keyring,
-            namespaces=Namespaces(),
+            namespaces=namespaces,
             seal=seal,
-            authenticator=Authenticator(keyring),
+            authenticator=Authenticator(namespaces, time.time),
             policies=PolicyEngine(),
             audit=AuditLog(plan.audit_dir, committer, plan.node, sign_with),
             feed=ChangeFeed(store, plan.board),
