@@ -289,7 +289,7 @@ class AsyncAudit:
         self._perform = perform
 
     async def checkpoint(self) -> CheckpointNote:
-        """Make and show a checkpoint of the log as it is now."""
+        """Show the newest checkpoint; a new one is made every few seconds while entries come."""
         return await self._perform(ShowCheckpoint())
 
     async def prove(self, index: int) -> InclusionProof:
@@ -762,7 +762,7 @@ class AsyncKeys:
         key: str,
         wrapped: bytes,
         *,
-        format: str = "keystead",
+        format: str = "",
         version: int | None = None,
         context: Mapping[str, str] = NO_ENTRIES,
     ) -> Unwrapped:
@@ -852,7 +852,7 @@ class AsyncKeys:
         key: str,
         key_material: bytes,
         *,
-        format: str = "keystead",
+        format: str = "",
         context: Mapping[str, str] = NO_ENTRIES,
     ) -> Wrapped:
         """Wrap a key under ``key``."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
-
-from keystead.errors import AlreadyExists, InvalidRequest
 
 
 @contextmanager
@@ -18,61 +17,48 @@ def new_file(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
 
     Its bytes and its name are then durable. Where the system has O_TMPFILE the file has
     no name before that, so that even ``kill -9`` leaves nothing; elsewhere a dot file
-    beside it does, which is removed on every error. Raises AlreadyExists, before and
-    after the block, if ``path`` exists and may not be replaced, and InvalidRequest if the
-    folder cannot be written.
+    beside it does, which is removed on every error. Raises FileExistsError, before or
+    after the block, if ``path`` exists and may not be replaced.
     """
     if not replace and os.path.lexists(path):
-        raise _exists(path)
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}")
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fd, nameless = _open(path.parent, temporary)
-    except OSError as error:
-        raise InvalidRequest(
-            "The output file cannot be made.", path=str(path), reason=error.strerror
-        ) from None
-    try:
-        with open(fd, "wb", buffering=0, closefd=False) as file:
-            yield file
-        os.fsync(fd)
-        if nameless:
-            os.link(f"/proc/self/fd/{fd}", temporary, follow_symlinks=True)
-        if replace:
-            temporary.replace(path)
-        else:
-            _claim(temporary, path)
-        _sync_folder(path.parent)
+        fd, nameless = _open(path, temporary)
+        try:
+            with open(fd, "wb", buffering=0, closefd=False) as file:
+                yield file
+            os.fsync(fd)
+            source = f"/proc/self/fd/{fd}" if nameless else temporary.name
+            if not replace:
+                _link(source, path, folder)
+            else:
+                if nameless:
+                    _link(source, temporary, folder)
+                temporary.replace(path)
+            os.fsync(folder)
+        finally:
+            os.close(fd)
+            with suppress(FileNotFoundError):
+                temporary.unlink()
     finally:
-        os.close(fd)
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+        os.close(folder)
 
 
-def _open(folder: Path, temporary: Path) -> tuple[int, bool]:
+def _open(path: Path, temporary: Path) -> tuple[int, bool]:
+    """Open the file to write; True if it has no name yet."""
     nameless = getattr(os, "O_TMPFILE", 0)
     if nameless:
         with suppress(OSError):
-            return os.open(folder, nameless | os.O_WRONLY | os.O_CLOEXEC, 0o600), True
+            return os.open(path.parent, nameless | os.O_WRONLY | os.O_CLOEXEC, 0o600), True
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     return os.open(temporary, flags, 0o600), False
 
 
-def _claim(temporary: Path, path: Path) -> None:
-    try:
-        os.link(temporary, path)  # unlike a rename, this does not replace
-    except FileExistsError:
-        raise _exists(path) from None
+def _link(source: str, path: Path, folder: int) -> None:
+    """Name a file, given by its path or its name in ``folder``; never replaces one.
 
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _exists(path: Path) -> AlreadyExists:
-    return AlreadyExists(
-        "The output file exists already.", hint="Choose another, or replace it.", path=str(path)
-    )
+    A folder descriptor makes Python call linkat(2), which alone follows /proc/self/fd.
+    """
+    os.link(source, path, src_dir_fd=folder, follow_symlinks=True)

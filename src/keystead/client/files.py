@@ -25,7 +25,7 @@ from keystead.crypto.stream import (
     StreamDecryptor,
     StreamEncryptor,
 )
-from keystead.errors import DecryptionFailed, InvalidRequest
+from keystead.errors import DecryptionFailed
 
 if TYPE_CHECKING:
     from keystead.client.sync import Client
@@ -45,7 +45,7 @@ def encrypt_file(
     progress: Progress = id,
 ) -> None:
     """Encrypt a file; ``target`` appears only once it is whole (see ``atomic.new_file``)."""
-    with _opened(source) as reading, new_file(target, replace=replace) as writing:
+    with source.open("rb") as reading, new_file(target, replace=replace) as writing:
         encrypt_stream(client, key, reading, writing, context=context, progress=progress)
 
 
@@ -59,7 +59,7 @@ def decrypt_file(
     progress: Progress = id,
 ) -> None:
     """Decrypt a file; ``target`` appears only once all of ``source`` proved to be genuine."""
-    with _opened(source) as reading, new_file(target, replace=replace) as writing:
+    with source.open("rb") as reading, new_file(target, replace=replace) as writing:
         decrypt_stream(client, reading, writing, context=context, progress=progress)
 
 
@@ -123,15 +123,6 @@ def _data_key(plaintext: bytes | None) -> KeyMaterial:
     if plaintext is None or len(plaintext) != KEY_BYTES:
         raise DecryptionFailed
     return KeyMaterial(plaintext)
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise InvalidRequest(
-            "The input file cannot be read.", path=str(path), reason=error.strerror
-        ) from None
 
 
 def _read(source: BinaryIO, size: int) -> bytes:

@@ -289,7 +289,7 @@ class Audit:
         self._perform = perform
 
     def checkpoint(self) -> CheckpointNote:
-        """Make and show a checkpoint of the log as it is now."""
+        """Show the newest checkpoint; a new one is made every few seconds while entries come."""
         return self._perform(ShowCheckpoint())
 
     def prove(self, index: int) -> InclusionProof:
@@ -756,7 +756,7 @@ class Keys:
         key: str,
         wrapped: bytes,
         *,
-        format: str = "keystead",
+        format: str = "",
         version: int | None = None,
         context: Mapping[str, str] = NO_ENTRIES,
     ) -> Unwrapped:
@@ -846,7 +846,7 @@ class Keys:
         key: str,
         key_material: bytes,
         *,
-        format: str = "keystead",
+        format: str = "",
         context: Mapping[str, str] = NO_ENTRIES,
     ) -> Wrapped:
         """Wrap a key under ``key``."""

@@ -69,7 +69,7 @@ def request_for(operation: Operation[Any]) -> Request:
     plan = _plan(cls)
     path = plan.path
     if plan.path_fields:
-        path = path.format(**{f: quote(getattr(operation, f), safe="") for f in plan.path_fields})
+        path = path.format(**{f: _segment(getattr(operation, f)) for f in plan.path_fields})
     absent = object()
     values = {
         name: value
@@ -90,6 +90,11 @@ def request_for(operation: Operation[Any]) -> Request:
     return Request(
         plan.method, path, headers, body, repeatable, getattr(operation, "wait_seconds", 0)
     )
+
+
+def _segment(name: str) -> str:
+    """Write a name as one path segment; ``..`` too, which httpx would take for a step up."""
+    return quote(name, safe="") if name.strip(".") else name.replace(".", "%2E")
 
 
 def _query_text(value: object) -> str:

@@ -1,0 +1,90 @@
+"""Logging in and out: the token is kept for later commands."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from keystead.cli.command import Command
+from keystead.cli.inputs import read_secret
+from keystead.cli.session import Session, pass_session, token_file
+from keystead.operations.identity import IssuedToken
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "keystead login --method userpass --user alice",
+        "keystead login --method approle --role-id 8f2c… --secret-file secret-id.txt",
+        "keystead login --method cert --client-certificate me.pem --client-key me.key",
+        "keystead login --method token",
+    ],
+)
+@click.option(
+    "--method",
+    type=click.Choice(["userpass", "approle", "cert", "token"]),
+    default="userpass",
+    show_default=True,
+    help="How to prove who you are.",
+)
+@click.option("--user", help="userpass: the user's name.")
+@click.option("--role-id", help="approle: the role identifier.")
+@click.option("--role", help="cert: the certificate role; without it, the one that fits.")
+@click.option(
+    "--secret-file",
+    "--password-file",
+    "secret_file",
+    metavar="FILE",
+    help="Read the password, secret identifier or token here; - is standard input.",
+)
+@pass_session
+def login(
+    session: Session,
+    method: str,
+    user: str | None,
+    role_id: str | None,
+    role: str | None,
+    secret_file: str | None,
+) -> None:
+    """Log in; the token is kept in ~/.keystead-token (or KEYSTEAD_TOKEN_FILE), mode 0600.
+
+    KEYSTEAD_TOKEN, if set, wins over the kept one.
+    """
+    client = session.client
+    client.use_token("")
+    issued: IssuedToken | None = None
+    if method == "userpass":
+        name = user or click.prompt("User", err=True)
+        issued = client.users.login(name, read_secret(secret_file, "Password"))
+    elif method == "approle":
+        identifier = role_id or click.prompt("Role identifier", err=True)
+        secret = read_secret(secret_file, "Secret identifier")
+        issued = client.approles.login(identifier, secret_id=secret)
+    elif method == "cert":
+        issued = client.certificate_roles.login(name=role)
+    token = issued.token if issued else read_secret(secret_file, "Token").strip()
+    client.use_token(token)
+    info = issued.info if issued else client.tokens.lookup_self()
+    _keep(token)
+    session.show(info, brief="principal")
+    session.say(f"The token is kept in {token_file()}")
+    if "KEYSTEAD_TOKEN" in os.environ:
+        session.say("KEYSTEAD_TOKEN is set and wins over it: unset it to use this log-in.")
+
+
+@click.command(cls=Command, examples=["keystead logout"])
+@pass_session
+def logout(session: Session) -> None:
+    """Revoke the token that is in use and delete the kept one."""
+    session.client.tokens.revoke_self()
+    token_file().unlink(missing_ok=True)
+    session.say("The token is revoked.")
+
+
+def _keep(token: str) -> None:
+    """Write the token file whole, mode 0600."""
+    from keystead.client.atomic import new_file
+
+    with new_file(token_file(), replace=True) as file:
+        file.write(token.encode() + b"\n")
