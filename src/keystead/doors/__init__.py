@@ -1,0 +1,1 @@
+"""One folder a protocol: bytes to an operation, a reply or an error to bytes."""

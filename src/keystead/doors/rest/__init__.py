@@ -1,0 +1,1 @@
+"""The REST door: resources under ``/api/v1/``, JSON, problem documents."""

@@ -1,0 +1,154 @@
+"""The table of the REST door: method, path, operation.
+
+``{name}`` stands for one path segment and is the operation's field of that name. What the
+operation has besides goes into the query string (GET, DELETE) or the JSON body.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from keystead.operations import Operation, audit, identity, keys, namespaces, policies, system
+from keystead.operations import cryptography as use
+
+PREFIX: Final = "/api/v1"
+
+
+class Route(NamedTuple):
+    """How one operation is asked for. ``status`` is that of success."""
+
+    method: str
+    path: str
+    operation: type[Operation[Any]]
+    status: int
+
+
+def _route(method: str, path: str, operation: type[Operation[Any]], status: int = 200) -> Route:
+    return Route(method, PREFIX + path, operation, status)
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    # keys
+    _route("GET", "/keys", keys.ListKeys),
+    _route("POST", "/keys", keys.CreateKey, 201),
+    _route("POST", "/key-imports", keys.ImportKey, 201),
+    _route("POST", "/wrapping-keys", keys.CreateWrappingKey, 201),
+    _route("GET", "/keys/{key}", keys.ShowKey),
+    _route("PATCH", "/keys/{key}", keys.UpdateKey),
+    _route("GET", "/keys/{key}/usage", keys.ShowKeyUsage),
+    _route("GET", "/keys/{key}/attestation", keys.AttestPublicKey),
+    _route("POST", "/keys/{key}/aliases", keys.AddAlias, 201),
+    _route("DELETE", "/keys/{key}/aliases/{alias}", keys.RemoveAlias),
+    _route("POST", "/keys/{key}/rotate", keys.RotateKey),
+    _route("POST", "/keys/{key}/enable", keys.EnableKey),
+    _route("POST", "/keys/{key}/disable", keys.DisableKey),
+    _route("POST", "/keys/{key}/deactivate", keys.DeactivateKey),
+    _route("POST", "/keys/{key}/compromise", keys.CompromiseKey),
+    _route("POST", "/keys/{key}/destroy", keys.DestroyKey),
+    _route("POST", "/keys/{key}/restore", keys.RestoreKey),
+    _route("POST", "/keys/{key}/export", keys.ExportKey),
+    # the use of keys
+    _route("POST", "/keys/{key}/encrypt", use.Encrypt),
+    _route("POST", "/keys/{key}/encrypt-batch", use.EncryptBatch),
+    _route("POST", "/decrypt", use.Decrypt),
+    _route("POST", "/keys/{key}/decrypt-batch", use.DecryptBatch),
+    _route("POST", "/keys/{key}/reencrypt", use.Reencrypt),
+    _route("POST", "/keys/{key}/reencrypt-batch", use.ReencryptBatch),
+    _route("POST", "/keys/{key}/data-key", use.GenerateDataKey),
+    _route("POST", "/keys/{key}/data-key-batch", use.GenerateDataKeyBatch),
+    _route("POST", "/keys/{key}/data-key-pair", use.GenerateDataKeyPair),
+    _route("POST", "/keys/{key}/data-key-pair-batch", use.GenerateDataKeyPairBatch),
+    _route("POST", "/keys/{key}/wrap", use.Wrap),
+    _route("POST", "/keys/{key}/wrap-batch", use.WrapBatch),
+    _route("POST", "/keys/{key}/unwrap", use.Unwrap),
+    _route("POST", "/keys/{key}/unwrap-batch", use.UnwrapBatch),
+    _route("POST", "/keys/{key}/sign", use.Sign),
+    _route("POST", "/keys/{key}/sign-batch", use.SignBatch),
+    _route("POST", "/keys/{key}/verify", use.Verify),
+    _route("POST", "/keys/{key}/verify-batch", use.VerifyBatch),
+    _route("POST", "/keys/{key}/mac", use.GenerateMac),
+    _route("POST", "/keys/{key}/mac-batch", use.GenerateMacBatch),
+    _route("POST", "/keys/{key}/verify-mac", use.VerifyMac),
+    _route("POST", "/keys/{key}/verify-mac-batch", use.VerifyMacBatch),
+    _route("POST", "/keys/{key}/derive", use.Derive),
+    _route("POST", "/keys/{key}/derive-batch", use.DeriveBatch),
+    _route("POST", "/keys/{key}/agree", use.Agree),
+    _route("POST", "/keys/{key}/agree-batch", use.AgreeBatch),
+    _route("POST", "/keys/{key}/encapsulate", use.Encapsulate),
+    _route("POST", "/keys/{key}/encapsulate-batch", use.EncapsulateBatch),
+    _route("POST", "/keys/{key}/decapsulate", use.Decapsulate),
+    _route("POST", "/keys/{key}/decapsulate-batch", use.DecapsulateBatch),
+    _route("POST", "/random", use.GenerateRandom),
+    _route("POST", "/random-batch", use.GenerateRandomBatch),
+    # tokens and log-in
+    _route("GET", "/tokens", identity.ListTokens),
+    _route("POST", "/tokens", identity.CreateToken, 201),
+    _route("GET", "/tokens/self", identity.LookupSelf),
+    _route("POST", "/tokens/self/renew", identity.RenewSelf),
+    _route("DELETE", "/tokens/self", identity.RevokeSelf, 204),
+    _route("GET", "/tokens/{accessor}", identity.LookupToken),
+    _route("POST", "/tokens/{accessor}/renew", identity.RenewToken),
+    _route("DELETE", "/tokens/{accessor}", identity.RevokeToken, 204),
+    _route("POST", "/auth/approle/login", identity.LoginAppRole),
+    _route("POST", "/auth/certificate/login", identity.LoginCertificate),
+    _route("POST", "/auth/users/{name}/login", identity.LoginUser),
+    # who may log in, and as what
+    _route("GET", "/users", identity.ListUsers),
+    _route("GET", "/users/{name}", identity.ShowUser),
+    _route("PUT", "/users/{name}", identity.WriteUser),
+    _route("PUT", "/users/{name}/password", identity.SetPassword, 204),
+    _route("DELETE", "/users/{name}", identity.DeleteUser, 204),
+    _route("GET", "/approles", identity.ListAppRoles),
+    _route("GET", "/approles/{name}", identity.ShowAppRole),
+    _route("PUT", "/approles/{name}", identity.WriteAppRole),
+    _route("DELETE", "/approles/{name}", identity.DeleteAppRole, 204),
+    _route("GET", "/approles/{name}/secret-ids", identity.ListSecretIds),
+    _route("POST", "/approles/{name}/secret-ids", identity.CreateSecretId, 201),
+    _route("DELETE", "/approles/{name}/secret-ids/{accessor}", identity.DestroySecretId, 204),
+    _route("GET", "/certificate-roles", identity.ListCertificateRoles),
+    _route("GET", "/certificate-roles/{name}", identity.ShowCertificateRole),
+    _route("PUT", "/certificate-roles/{name}", identity.WriteCertificateRole),
+    _route("DELETE", "/certificate-roles/{name}", identity.DeleteCertificateRole, 204),
+    _route("GET", "/roles", identity.ListRoles),
+    _route("PUT", "/roles/{name}", identity.WriteRole),
+    _route("DELETE", "/roles/{name}", identity.DeleteRole, 204),
+    _route("GET", "/groups", identity.ListGroups),
+    _route("GET", "/groups/{name}", identity.ShowGroup),
+    _route("PUT", "/groups/{name}", identity.WriteGroup),
+    _route("DELETE", "/groups/{name}", identity.DeleteGroup, 204),
+    # policies
+    _route("GET", "/policies", policies.ListPolicies),
+    _route("GET", "/policies/{name}", policies.ShowPolicy),
+    _route("PUT", "/policies/{name}", policies.WritePolicy),
+    _route("DELETE", "/policies/{name}", policies.DeletePolicy, 204),
+    _route("POST", "/policy/validate", policies.ValidatePolicy),
+    _route("POST", "/policy/why", policies.ExplainDecision),
+    _route("GET", "/policy/schema", policies.ShowPolicySchema),
+    # namespaces
+    _route("GET", "/namespaces", namespaces.ListNamespaces),
+    _route("POST", "/namespaces", namespaces.CreateNamespace, 201),
+    _route("GET", "/namespaces/{name}", namespaces.ShowNamespace),
+    _route("DELETE", "/namespaces/{name}", namespaces.DeleteNamespace, 204),
+    _route("POST", "/namespaces/{name}/seal", namespaces.SealNamespace),
+    _route("POST", "/namespaces/{name}/unseal", namespaces.UnsealNamespace),
+    _route("POST", "/namespaces/{name}/rotate-kek", namespaces.RotateNamespaceKek),
+    # the audit log
+    _route("GET", "/audit/entries", audit.QueryAudit),
+    _route("GET", "/audit/proof", audit.ProveEntry),
+    _route("GET", "/audit/checkpoint", audit.ShowCheckpoint),
+    _route("POST", "/audit/verify", audit.VerifyAudit),
+    # the server
+    _route("GET", "/system/status", system.ShowStatus),
+    _route("POST", "/system/initialize", system.Initialize),
+    _route("POST", "/system/unseal", system.Unseal),
+    _route("POST", "/system/seal", system.Seal),
+    _route("POST", "/system/rekey", system.StartRekey),
+    _route("POST", "/system/rekey/shares", system.ContinueRekey),
+    _route("DELETE", "/system/rekey", system.CancelRekey),
+    _route("POST", "/system/generate-root", system.StartGenerateRoot),
+    _route("POST", "/system/generate-root/shares", system.ContinueGenerateRoot),
+    _route("DELETE", "/system/generate-root", system.CancelGenerateRoot),
+    _route("GET", "/system/keyring", system.ShowKeyring),
+    _route("POST", "/system/keyring/rotate", system.RotateKeyring),
+    _route("POST", "/system/root-key/rewrap", system.RewrapRoot, 204),
+)
