@@ -2,3 +2,8 @@
 
 Root key (outside the database) → keyring (versioned) → namespace KEK → rows.
 """
+
+from keystead.seal.base import Seal
+from keystead.seal.opening import SealSettings, open_seal
+
+__all__ = ["Seal", "SealSettings", "open_seal"]

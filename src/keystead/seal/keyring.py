@@ -41,12 +41,12 @@ class Keys(NamedTuple):
 class Keyring:
     """Keys in memory while the server is unsealed; the store's sealer.
 
-    Safe to use from several threads. ``on_stale`` is called when a record names a version
-    that is not here: another node may have rotated, and the caller's handler loads anew.
+    Safe to use from several threads. ``on_stale`` is called with the namespace when
+    a record names a version that is not here: another node may have rotated its keys.
     """
 
     def __init__(self) -> None:
-        self.on_stale: Callable[[], None] | None = None
+        self.on_stale: Callable[[str], None] | None = None
         self._contents: KeyringContents | None = None
         self._wrapping: dict[int, _Wrapping] = {}
         self._keys: dict[str, Keys] = {}
@@ -87,7 +87,7 @@ class Keyring:
         version = int.from_bytes(blob[:_VERSION_BYTES])
         key = self._keys_of(namespace).by_version.get(version)
         if key is None and self.on_stale is not None:
-            self.on_stale()
+            self.on_stale(namespace)
             key = self._keys_of(namespace).by_version.get(version)
         if key is None:
             raise IntegrityFailure("A record names a key version that there is not.")

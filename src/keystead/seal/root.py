@@ -12,30 +12,24 @@ from keystead.crypto.derivation import Derivation
 from keystead.crypto.material import KeyMaterial
 from keystead.crypto.record import RecordKey
 from keystead.errors import IntegrityFailure, UnsealFailed
+from keystead.seal.base import ROOT_KEY_BYTES
 from keystead.seal.contents import KeyringContents, decode_contents, encode_contents
-from keystead.seal.seal import ROOT_KEY_BYTES
 from keystead.store.seal_row import SealRow
 
 _AAD = b"keystead keyring"
 
 
 class RootKey:
-    """32 bytes, and three subkeys by HKDF-SHA-256 (RFC 5869) that do its work."""
+    """32 bytes, and two subkeys by HKDF-SHA-256 (RFC 5869) that do its work."""
 
-    __slots__ = ("_authority", "_keyring", "_mac", "material")
+    __slots__ = ("_keyring", "_mac", "material")
 
     def __init__(self, material: KeyMaterial) -> None:
         if len(material) != ROOT_KEY_BYTES:
             raise UnsealFailed("That is not a root key.")
-        subkeys = Derivation(material.reveal(), hashes.SHA256())
-
-        def subkey(info: bytes) -> KeyMaterial:
-            return subkeys.derive(info=info, salt=b"", length=ROOT_KEY_BYTES)
-
         self.material = material
-        self._keyring = RecordKey(subkey(b"keystead keyring"))
-        self._mac = subkey(b"keystead seal row")
-        self._authority = subkey(b"keystead authority")
+        self._keyring = RecordKey(_derive(material, b"keystead keyring"))
+        self._mac = _derive(material, b"keystead seal row")
 
     @classmethod
     def generate(cls) -> RootKey:
@@ -46,27 +40,44 @@ class RootKey:
         return self._keyring.seal(encode_contents(contents), _AAD)
 
     def unwrap(self, row: SealRow) -> KeyringContents:
-        """The row's keyring; raises IntegrityFailure unless row and keyring are authentic."""
+        """The row's keyring.
+
+        Raises UnsealFailed if this is not the root key, or IntegrityFailure if it is and the
+        row was edited.
+        """
+        try:
+            contents = self._keyring.open(row.keyring, _AAD)
+        except IntegrityFailure:
+            raise UnsealFailed("That is not the root key of this server.") from None
         if not self.vouches_for(row):
             raise IntegrityFailure("The seal row was edited.", kind="seal")
-        return decode_contents(self._keyring.open(row.keyring, _AAD))
-
-    def authority_of(self, secret: KeyMaterial) -> bytes:
-        """What the seal row keeps of the secret that share holders join."""
-        return self._tag(self._authority, secret.reveal())
-
-    def recognizes(self, row: SealRow, secret: KeyMaterial) -> bool:
-        """Whether ``secret`` is the one that authorises ceremonies."""
-        return hmac.compare_digest(row.authority, self.authority_of(secret))
+        return decode_contents(contents)
 
     def sign(self, row: SealRow) -> SealRow:
         """The row with its MAC."""
-        return msgspec.structs.replace(row, mac=self._tag(self._mac, row.authenticated()))
+        return msgspec.structs.replace(row, mac=self._tag(row))
 
     def vouches_for(self, row: SealRow) -> bool:
         """Whether the row is as this root key signed it."""
-        return hmac.compare_digest(row.mac, self._tag(self._mac, row.authenticated()))
+        return hmac.compare_digest(row.mac, self._tag(row))
 
-    @staticmethod
-    def _tag(key: KeyMaterial, message: bytes) -> bytes:
-        return hmac.digest(key.reveal(), message, "sha256")
+    def _tag(self, row: SealRow) -> bytes:
+        return hmac.digest(self._mac.reveal(), row.authenticated(), "sha256")
+
+
+def authority_of(secret: KeyMaterial) -> bytes:
+    """What the seal row keeps of the 32 random bytes that share holders join.
+
+    HKDF-SHA-256 of them, from which nothing of them can be learnt.
+    """
+    return _derive(secret, b"keystead authority").reveal()
+
+
+def recognizes(row: SealRow, secret: KeyMaterial) -> bool:
+    """Whether ``secret`` is the one that authorises ceremonies, by an authentic row."""
+    return hmac.compare_digest(row.authority, authority_of(secret))
+
+
+def _derive(secret: KeyMaterial, info: bytes) -> KeyMaterial:
+    subkeys = Derivation(secret.reveal(), hashes.SHA256())
+    return subkeys.derive(info=info, salt=b"", length=ROOT_KEY_BYTES)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shamir_mnemonic import (  # type: ignore[import-untyped] - it ships no types
+# It ships no types.
+from shamir_mnemonic import (  # type: ignore[import-untyped]
     MnemonicError,
     combine_mnemonics,
     generate_mnemonics,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-import secrets
 import stat
 from pathlib import Path
 
 from keystead.crypto.material import KeyMaterial
 from keystead.crypto.record import RecordKey
 from keystead.errors import ConfigurationError, IntegrityFailure, UnsealFailed
-from keystead.seal.seal import ROOT_KEY_BYTES
+from keystead.seal.base import ROOT_KEY_BYTES
 
 _AAD = b"keystead root key"
 _LONGEST = 256
@@ -21,10 +20,10 @@ _LONGEST = 256
 class StaticSeal:
     """Wraps the root key with XAES-256-GCM under a 32-byte key."""
 
+    type = "static"
     automatic = True
 
-    def __init__(self, key: KeyMaterial, type: str = "static") -> None:
-        self.type = type
+    def __init__(self, key: KeyMaterial) -> None:
         self._key = RecordKey(key)
 
     def wrap(self, root_key: KeyMaterial) -> bytes:
@@ -71,32 +70,6 @@ def key_from_environment(variable: str) -> KeyMaterial:
     if text is None:
         raise ConfigurationError(f"The environment variable {variable} is not set.")
     return _parse(os.fsencode(text), variable)
-
-
-def key_of_data_folder(folder: Path) -> KeyMaterial:
-    """The development server's key, kept in its data folder (mode 0600) and made if missing.
-
-    It lies beside the database that it seals, so it protects nothing. Raises
-    ConfigurationError as ``key_from_file`` does.
-    """
-    path = folder / "unsafe-dev-seal.key"
-    try:
-        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return key_from_file(path)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be made: {error.strerror}.") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(base64.b64encode(secrets.token_bytes(ROOT_KEY_BYTES)) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return key_from_file(path)
-
-
-def dev_seal(folder: Path | None = None) -> StaticSeal:
-    """The development server's seal: its key is in memory only, or in the data folder."""
-    key = key_of_data_folder(folder) if folder else KeyMaterial(secrets.token_bytes(ROOT_KEY_BYTES))
-    return StaticSeal(key, type="dev")
 
 
 def _parse(data: bytes, source: str) -> KeyMaterial:

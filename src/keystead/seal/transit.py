@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from keystead.crypto.material import KeyMaterial
 from keystead.errors import ConfigurationError, UnsealFailed, UpstreamUnavailable
-from keystead.seal.seal import ROOT_KEY_BYTES
+from keystead.seal.base import ROOT_KEY_BYTES
 
 _ATTEMPTS = 4
 _TIMEOUT_SECONDS = 5.0

@@ -14,8 +14,8 @@ class SealRow(msgspec.Struct, frozen=True, kw_only=True):
 
     ``root`` is the root key wrapped by an automatic seal (empty for Shamir). ``keyring`` is
     wrapped under the root key. ``successor`` is the root key sealed under the keyring, by
-    which an unsealed node follows when another one replaces the root key. ``authority`` is
-    a MAC, under the root key, of the secret that share holders join to authorise ceremonies.
+    which an unsealed node follows when another one replaces the root key. ``authority``
+    recognizes the secret that share holders join to authorise ceremonies.
     ``mac`` is HMAC-SHA-256 under the root key over all the rest, so that no field can be
     edited unnoticed. ``generation`` counts the writes of this row.
     """

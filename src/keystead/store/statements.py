@@ -35,6 +35,8 @@ CHANGES_AFTER = text(
     " WHERE number > :number ORDER BY number LIMIT :limit"
 )
 LAST_CHANGE = text("SELECT coalesce(max(number), 0) FROM changes")
+FORGET_CHANGES = text("DELETE FROM changes WHERE number <= :number AND number < :first + :limit")
+FIRST_CHANGE = text("SELECT coalesce(min(number), 0) FROM changes")
 OF_REQUEST = text("SELECT 1 FROM changes WHERE request_id = :request_id LIMIT 1")
 GET_SEAL = text("SELECT row FROM seal WHERE id = 1")
 PUT_SEAL = text(

@@ -206,6 +206,13 @@ class Transaction(Reader):
         """Record a change of something without writing it, so that caches drop it."""
         self._record(kind.name, namespace, id)
 
+    def forget_changes(self, keep: int, limit: int = 10_000) -> int:
+        """Drop up to ``limit`` of the oldest changes but keep the newest ``keep`` (at least
+        one, so that numbers go on); return how many were dropped."""
+        first = int(self._connection.execute(sql.FIRST_CHANGE).scalar_one())
+        given = {"number": self.last_change() - max(keep, 1), "first": first, "limit": limit}
+        return self._connection.execute(sql.FORGET_CHANGES, given).rowcount
+
     def put_seal_row(self, row: SealRow) -> None:
         """Replace the row that says how the server is unsealed."""
         self._connection.execute(sql.PUT_SEAL, {"row": encode_seal_row(row)})
