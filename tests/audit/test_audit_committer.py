@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -20,6 +22,7 @@ from keystead.audit import wire, writer_process
 from keystead.audit.checkpoint import Signer
 from keystead.audit.committer import ThreadCommitter
 from keystead.audit.entry import Entry, encode
+from keystead.audit.journal import Group, Journal
 from keystead.audit.log import LogWriter
 from keystead.audit.segments import read_from
 from keystead.audit.socket_committer import SocketCommitter
@@ -91,7 +94,7 @@ def test_checkpoints_come_in_time_and_only_when_there_is_something_new(
         await committer.append(encode(make_entry(0)))
         await asyncio.sleep(0.1)
         assert committer.status().signed_size == 0  # waits for the key
-        committer.sign_with(signer)
+        committer.sign_with(signer.origin, SEED)
         for n in range(1, 4):
             await asyncio.sleep(0.1)
             assert committer.status().signed_size == n
@@ -149,6 +152,29 @@ def test_on_a_full_disk_only_essential_entries_are_taken(
         await committer.close()
 
     asyncio.run(run())
+
+
+def test_when_the_disk_fills_up_the_essential_entries_of_the_batch_come_from_the_reserve(
+    make_entry: Make, open_log: Callable[..., LogWriter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ordinary, essential = Group(essential=False), Group(essential=True)
+    ordinary.entries = [encode(make_entry(0)), encode(make_entry(1))]
+    essential.entries = [encode(make_entry(2))]
+    log = open_log()
+    real, calls = os.fdatasync, []
+
+    def full_at_first(fd: int) -> None:
+        calls.append(fd)
+        if len(calls) == 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(fd)
+
+    monkeypatch.setattr(os, "fdatasync", full_at_first)
+    refused, first = Journal(log, 10).commit([ordinary, essential])
+    assert isinstance(refused, AuditUnavailable)
+    assert (first, log.size) == (0, 1)
+    assert not (log._directory / "reserve").exists()
+    log.close()
 
 
 def test_a_bug_in_the_writer_fails_the_entries_and_not_the_thread(

@@ -85,7 +85,10 @@ def test_a_false_state_is_not_believed(
 ) -> None:
     directory = make_log(9)
     good = (directory / heads.STATE).read_bytes()
-    for bad in (good.replace(b'"offset":', b'"offset":1'), b"{}", b"\xff", good[:-5]):
+    peak = good.index(b'"peaks":["') + 10
+    other_peak = good[:peak] + b"0" * 64 + good[peak + 64 :]
+    offset = good.replace(b'"offset":', b'"offset":1')
+    for bad in (other_peak, offset, b"{}", b"\xff", good[:-5]):
         (directory / heads.STATE).write_bytes(bad)
         writer = open_log()
         assert writer.size == 9
@@ -205,6 +208,7 @@ class Fault:
         monkeypatch.setattr(os, name, call)
 
 
+@pytest.mark.parametrize("truncate_fails", [False, True])
 @pytest.mark.parametrize(
     ("call", "number"),
     [
@@ -222,18 +226,20 @@ def test_a_failing_disk_acknowledges_nothing_and_the_log_goes_on_when_the_fault_
     tmp_path: Path,
     call: str,
     number: int,
+    truncate_fails: bool,
 ) -> None:
     writer = open_log(segment_bytes=3000)
     writer.sign_with(signer)
     writer.commit(batch(make_entry, 0, 1))
     fault = Fault(monkeypatch, call, number)
+    truncation = Fault(monkeypatch, "ftruncate", number)
     for n in range(2, 20, 2):
-        fault.on = True
+        fault.on, truncation.on = True, truncate_fails
         for _ in range(2):
             with pytest.raises(AuditUnavailable):
                 writer.commit(batch(make_entry, 100, 101))
         assert writer.size == n
-        fault.on = False
+        fault.on = truncation.on = False
         assert writer.commit(batch(make_entry, n, n + 1)) == n
     writer.close()
     report = verify(tmp_path / "log", signer.vkey)

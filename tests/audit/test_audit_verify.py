@@ -167,6 +167,23 @@ def test_a_rewritten_log_with_a_good_chain_fails_its_checkpoints(
     assert names(verify(tampered, signer.vkey), 9, "altered")
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [b'{"b":1,"a":2}', b'{"a": 1}', b'{"a":1,"a":1}', b'{"a":1,"index":9}', b'{"a":"\\u0041"}'],
+)
+def test_an_entry_that_is_not_canonical_is_named_though_chain_and_checkpoint_hold(
+    open_log: Callable[..., LogWriter], signer: Signer, entry: bytes
+) -> None:
+    writer = open_log()
+    writer.sign_with(signer)
+    writer.commit([b'{"a":1}', entry, b'{"a":1}'])
+    writer.close()
+    report = verify(writer._directory, signer.vkey)
+    assert [(f.kind, f.first, f.segment, f.line) for f in report.findings] == [
+        ("altered", 1, list_segments(writer._directory)[0].path.name, 2)
+    ]
+
+
 def test_a_log_without_checkpoints_is_not_sound(tampered: Path, signer: Signer) -> None:
     (tampered / "checkpoints").unlink()
     report = verify(tampered, signer.vkey)

@@ -15,6 +15,7 @@ import threading
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from keystead.audit.checkpoint import Signer
 from keystead.audit.journal import BATCH_BYTES, CHECKPOINT_SECONDS, Group, Journal
 from keystead.audit.log import CheckpointSigner, LogWriter
 from keystead.errors import AuditUnavailable, KeysteadError, Overloaded
@@ -45,6 +46,14 @@ class Committer(Protocol):
         ``essential`` entries, those of operators' actions, are still taken from the reserve
         when the disk is full. The future raises AuditUnavailable if the entry is not known
         to be durable. Raises Overloaded, at once, if too much is waiting.
+        """
+        ...
+
+    def sign_with(self, origin: str, seed: bytes) -> None:
+        """Sign checkpoints from now on, under the log's name, with a 32-byte Ed25519 seed.
+
+        If the log has been signed with another key, ``status().last_error`` says so. Raises
+        VerificationFailed if the origin cannot be a key name.
         """
         ...
 
@@ -140,9 +149,9 @@ class ThreadCommitter(Collector):
             raise AuditUnavailable("The audit log is closed")
         return super().append(encoded, essential=essential)
 
-    def sign_with(self, signer: CheckpointSigner) -> None:
-        """Sign checkpoints from now on; a refusal shows in ``status().last_error``."""
-        self._groups.put(signer)
+    def sign_with(self, origin: str, seed: bytes) -> None:
+        """See ``Committer.sign_with``."""
+        self._groups.put(Signer.from_seed(origin, seed))
 
     def status(self) -> Status:
         """See ``Status``."""

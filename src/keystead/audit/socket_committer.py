@@ -9,6 +9,7 @@ from typing import cast
 from keystead.audit import wire
 from keystead.audit.committer import BACKLOG_BYTES, Collector, Status
 from keystead.audit.journal import Group
+from keystead.audit.note import check_name
 from keystead.errors import AuditUnavailable, InvalidRequest
 
 FIRST_RETRY_SECONDS = 0.02
@@ -52,10 +53,11 @@ class SocketCommitter(Collector):
         return super().append(encoded, essential=essential)
 
     def sign_with(self, origin: str, seed: bytes) -> None:
-        """Give the writer the checkpoint key, now and whenever it is started again.
+        """See ``Committer.sign_with``: given to the writer now and whenever it starts again.
 
-        ``seed`` is a 32-byte Ed25519 private key.
+        A key that the writer refuses shows in ``signed_size`` alone.
         """
+        check_name(origin)
         self._key = wire.Key(origin, seed)
         if self._transport is not None:
             self._transport.write(wire.pack_key(self._key))
