@@ -12,6 +12,7 @@ class Principal:
     ``name`` says how it came in (``user/alice``, ``approle/ci``, ``root``); ``namespace``
     is the identifier of its home namespace; ``roles`` are all it has, with those its groups
     give and those its roles include. ``accessor`` names its token without being it.
+    ``uses_limited``: each request must spend one use before it is served.
     ``cache_key`` is equal for callers about whom policy cannot decide differently.
     """
 
@@ -24,6 +25,7 @@ class Principal:
     mfa: bool = False
     expires_at: float | None = None
     token_parent: str = ""
+    uses_limited: bool = False
     cache_key: tuple[object, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

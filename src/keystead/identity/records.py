@@ -1,0 +1,159 @@
+"""What the store keeps of identities.
+
+Tokens are system records (namespace ``""``), so that a token is found before it is known
+whose it is; all others live in the namespace they belong to.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from keystead.store.kinds import Kind
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Lifetimes in seconds, uses and networks of tokens; 0 and [] place no demand."""
+
+    ttl_seconds: int = 0
+    max_ttl_seconds: int = 0
+    period_seconds: int = 0
+    max_uses: int = 0
+    bound_cidrs: list[str] = []
+
+
+class TokenRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A token. Its record id is SHA-256 of its text; a batch token carries this, sealed.
+
+    ``parent`` is what it hangs on: another token's record id, the *incarnation* of a log-in
+    method (``user/alice@…``), or nothing. A token holds only while all above it hold.
+    ``roles`` None: all that its parent has; otherwise those named, of which the ones its
+    parent lacks must be among ``granted``. ``without_groups``: it was narrowed to fewer
+    roles than its principal has, so what groups give is left out. Times are Unix seconds.
+    """
+
+    accessor: str
+    principal: str
+    namespace: str
+    created_at: float
+    expires_at: float | None = None
+    max_expires_at: float | None = None
+    ttl_seconds: int = 0
+    period_seconds: int = 0
+    uses_left: int | None = None
+    bound_cidrs: list[str] = []
+    parent: str = ""
+    generation: int = 0
+    roles: list[str] | None = None
+    granted: list[str] = []
+    without_groups: bool = False
+    batch: bool = False
+    root: bool = False
+
+    @property
+    def method(self) -> str:
+        """``user``, ``approle`` or ``cert`` if it comes from a log-in, else empty."""
+        return self.parent.partition("/")[0] if "/" in self.parent else ""
+
+    @property
+    def parent_token(self) -> str:
+        """The record id of the token it is a child of, or empty."""
+        return "" if "/" in self.parent else self.parent
+
+
+class UserRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A user; the record id is the name. A new password is a new ``incarnation``."""
+
+    password_hash: str
+    incarnation: str
+    roles: list[str] = []
+    limits: Limits = Limits()
+
+    def __repr__(self) -> str:
+        return "UserRecord(…)"
+
+
+class AppRoleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An AppRole; the record id is the name, and its role identifier its incarnation."""
+
+    incarnation: str
+    roles: list[str] = []
+    bind_secret_id: bool = True
+    secret_id_ttl_seconds: int = 0
+    secret_id_max_uses: int = 0
+    secret_id_bound_cidrs: list[str] = []
+    limits: Limits = Limits()
+
+
+class SecretIdRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A secret identifier; the record id is SHA-256 of its text."""
+
+    accessor: str
+    role_id: str
+    created_at: float
+    expires_at: float | None = None
+    uses_left: int | None = None
+    bound_cidrs: list[str] = []
+
+
+class CertificateRoleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A certificate role; the record id is the name. Other demands are a new incarnation."""
+
+    incarnation: str
+    ca_pem: str
+    roles: list[str] = []
+    allowed_common_names: list[str] = []
+    allowed_dns_names: list[str] = []
+    allowed_uris: list[str] = []
+    limits: Limits = Limits()
+
+
+class RoleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a role says of itself; the record id is the name. A role needs no record."""
+
+    description: str = ""
+    includes: list[str] = []
+
+
+class GroupRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A group; the record id is the name. Its members are MembershipRecords."""
+
+    roles: list[str] = []
+
+
+class MembershipRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One principal in one group; the record id is ``group/principal``."""
+
+    group: str
+    principal: str
+
+
+TOKEN = Kind(
+    "token",
+    TokenRecord,
+    name_of=lambda r: f"{r.namespace}/{r.accessor}",
+    parent_of=lambda r: r.parent,
+    expires_of=lambda r: r.expires_at,
+)
+USER = Kind("user", UserRecord)
+APPROLE = Kind("approle", AppRoleRecord, name_of=lambda r: r.incarnation)
+SECRET_ID = Kind(
+    "secret-id",
+    SecretIdRecord,
+    name_of=lambda r: r.accessor,
+    parent_of=lambda r: r.role_id,
+    expires_of=lambda r: r.expires_at,
+)
+CERTIFICATE_ROLE = Kind("certificate-role", CertificateRoleRecord)
+ROLE = Kind("role", RoleRecord)
+GROUP = Kind("group", GroupRecord)
+MEMBERSHIP = Kind("group-member", MembershipRecord, parent_of=lambda r: r.principal)
+
+Method = UserRecord | AppRoleRecord | CertificateRoleRecord
+METHODS: dict[str, Kind[Any]] = {
+    "user": USER,
+    "approle": APPROLE,
+    "cert": CERTIFICATE_ROLE,
+}
+"""How principals log in: what their names begin with, and where the method is kept."""

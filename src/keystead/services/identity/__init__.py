@@ -1,0 +1,1 @@
+"""Tokens, log-in methods, groups and roles."""

@@ -1,0 +1,230 @@
+"""AppRoles: how applications log in, with a role identifier and a secret identifier.
+
+Giving out a secret identifier hands over the AppRole's roles. It is for brokers that do not
+have these roles, so it needs no ``role:grant``: permit ``approle:create-secret-id`` on the
+AppRole by name.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+import msgspec
+
+from keystead.errors import InvalidRequest, NotFound
+from keystead.identity.cidr import parse_all
+from keystead.identity.credentials import fingerprint, new_accessor, new_secret_id
+from keystead.identity.lineage import incarnation
+from keystead.identity.records import APPROLE, SECRET_ID, AppRoleRecord, SecretIdRecord
+from keystead.operations import Done
+from keystead.operations.identity import (
+    AppRoleNames,
+    AppRoleView,
+    CreateSecretId,
+    DeleteAppRole,
+    DestroySecretId,
+    IssuedToken,
+    ListAppRoles,
+    ListSecretIds,
+    LoginAppRole,
+    SecretId,
+    SecretIds,
+    SecretIdView,
+    ShowAppRole,
+    WriteAppRole,
+)
+from keystead.services.identity.granting import require_method_grant
+from keystead.services.identity.issuing import (
+    issue_login,
+    kept,
+    login_failed,
+    require_source,
+    shown,
+)
+from keystead.services.identity.revoking import sweep
+from keystead.services.registry import changes, reads
+from keystead.services.scope import Scope
+from keystead.store.transaction import Reader, Transaction
+
+_PAGE = 1_000
+
+
+@changes(WriteAppRole)
+def write_approle(operation: WriteAppRole, scope: Scope, tx: Transaction) -> AppRoleView:
+    """Its tokens have its new roles at once; their lifetimes are what they were."""
+    require_method_grant(scope, tx, _principal(operation.name), operation.roles)
+    parse_all(operation.secret_id_bound_cidrs)
+    if not (
+        operation.bind_secret_id or operation.secret_id_bound_cidrs or operation.limits.bound_cidrs
+    ):
+        raise InvalidRequest(
+            "An AppRole without secret identifiers needs networks that it is bound to.",
+            hint="A role identifier is no secret: bind a secret identifier, or bound_cidrs.",
+            field="bind_secret_id",
+        )
+    present = tx.get(APPROLE, scope.namespace, operation.name)
+    record = AppRoleRecord(
+        incarnation=present.incarnation if present else str(uuid.uuid4()),
+        roles=operation.roles,
+        bind_secret_id=operation.bind_secret_id,
+        secret_id_ttl_seconds=operation.secret_id_ttl_seconds,
+        secret_id_max_uses=operation.secret_id_max_uses,
+        secret_id_bound_cidrs=operation.secret_id_bound_cidrs,
+        limits=kept(operation.limits),
+    )
+    tx.put(APPROLE, scope.namespace, operation.name, record)
+    return _view(operation.name, record)
+
+
+@reads(ShowAppRole)
+def show_approle(operation: ShowAppRole, scope: Scope, reader: Reader) -> AppRoleView:
+    return _view(operation.name, _find(reader, scope, operation.name))
+
+
+@reads(ListAppRoles)
+def list_approles(operation: ListAppRoles, scope: Scope, reader: Reader) -> AppRoleNames:
+    page = reader.list(APPROLE, scope.namespace, after=operation.after, limit=operation.limit)
+    return AppRoleNames(
+        names=[name for name, _ in page],
+        next=page[-1][0] if len(page) == operation.limit else "",
+    )
+
+
+@changes(DeleteAppRole)
+def delete_approle(operation: DeleteAppRole, scope: Scope, tx: Transaction) -> Done:
+    """Its tokens are of no use without it, however many there are."""
+    record = _find(tx, scope, operation.name)
+    tx.delete(APPROLE, scope.namespace, operation.name)
+    while page := tx.list(SECRET_ID, scope.namespace, parent=record.incarnation, limit=_PAGE):
+        for secret_id, _ in page:
+            tx.delete(SECRET_ID, scope.namespace, secret_id)
+    sweep(tx, incarnation(_principal(operation.name), record))
+    return Done()
+
+
+# --- secret identifiers -----------------------------------------------------------------
+
+
+@changes(CreateSecretId)
+def create_secret_id(operation: CreateSecretId, scope: Scope, tx: Transaction) -> SecretId:
+    """What the AppRole limits, the secret identifier may have less of, but not more."""
+    role = _find(tx, scope, operation.name)
+    parse_all(operation.bound_cidrs)
+    ttl = _stricter(operation.ttl_seconds, role.secret_id_ttl_seconds)
+    max_uses = _stricter(operation.max_uses, role.secret_id_max_uses)
+    text = new_secret_id()
+    record = SecretIdRecord(
+        accessor=new_accessor(),
+        role_id=role.incarnation,
+        created_at=scope.now,
+        expires_at=scope.now + ttl if ttl else None,
+        uses_left=max_uses or None,
+        bound_cidrs=operation.bound_cidrs,
+    )
+    tx.add(SECRET_ID, scope.namespace, fingerprint(text), record)
+    scope.details["accessor"] = record.accessor
+    return SecretId(
+        secret_id=text,
+        accessor=record.accessor,
+        expires_at=record.expires_at,
+        max_uses=max_uses,
+    )
+
+
+@reads(ListSecretIds)
+def list_secret_ids(operation: ListSecretIds, scope: Scope, reader: Reader) -> SecretIds:
+    role = _find(reader, scope, operation.name)
+    views: list[SecretIdView] = []
+    after = ""
+    while page := reader.list(
+        SECRET_ID, scope.namespace, parent=role.incarnation, after=after, limit=_PAGE
+    ):
+        after = page[-1][0]
+        views += [_secret_id_view(record) for _, record in page if _holds(record, scope.now)]
+    return SecretIds(secret_ids=views)
+
+
+@changes(DestroySecretId)
+def destroy_secret_id(operation: DestroySecretId, scope: Scope, tx: Transaction) -> Done:
+    role = _find(tx, scope, operation.name)
+    found = tx.by_name(SECRET_ID, scope.namespace, operation.accessor)
+    if found is None or found[1].role_id != role.incarnation:
+        raise NotFound("There is no such secret identifier.", accessor=operation.accessor)
+    tx.delete(SECRET_ID, scope.namespace, found[0])
+    return Done()
+
+
+# --- log-in -----------------------------------------------------------------------------
+
+
+@changes(LoginAppRole)
+def login_approle(operation: LoginAppRole, scope: Scope, tx: Transaction) -> IssuedToken:
+    found = tx.by_name(APPROLE, scope.namespace, operation.role_id)
+    if found is None:
+        raise login_failed()
+    name, role = found
+    require_source(scope, role.secret_id_bound_cidrs)
+    if role.bind_secret_id:
+        _use_secret_id(tx, scope, role, fingerprint(operation.secret_id))
+    return issue_login(scope, tx, _principal(name), role)
+
+
+def _use_secret_id(tx: Transaction, scope: Scope, role: AppRoleRecord, place: str) -> None:
+    """Check a secret identifier and take one use from it. It is found by its SHA-256, so
+    nothing secret is compared, and how long that takes tells nothing."""
+    secret_id = tx.get(SECRET_ID, scope.namespace, place)
+    if secret_id is None or secret_id.role_id != role.incarnation:
+        raise login_failed()
+    if not _holds(secret_id, scope.now):
+        raise login_failed()
+    require_source(scope, secret_id.bound_cidrs)
+    if secret_id.uses_left is None:
+        return
+    if secret_id.uses_left == 1:
+        tx.delete(SECRET_ID, scope.namespace, place)
+        return
+    spent = msgspec.structs.replace(secret_id, uses_left=secret_id.uses_left - 1)
+    tx.put(SECRET_ID, scope.namespace, place, spent)
+
+
+def _holds(secret_id: SecretIdRecord, now: float) -> bool:
+    return secret_id.expires_at is None or now < secret_id.expires_at
+
+
+def _stricter(asked: int, limit: int) -> int:
+    """The smaller of two limits of which 0 is none."""
+    return min(asked or limit, limit or asked)
+
+
+def _principal(name: str) -> str:
+    return f"approle/{name}"
+
+
+def _find(reader: Reader, scope: Scope, name: str) -> AppRoleRecord:
+    record = reader.get(APPROLE, scope.namespace, name)
+    if record is None:
+        raise NotFound(f"There is no AppRole {name}.", approle=name)
+    return record
+
+
+def _view(name: str, record: AppRoleRecord) -> AppRoleView:
+    return AppRoleView(
+        name=name,
+        role_id=record.incarnation,
+        roles=record.roles,
+        bind_secret_id=record.bind_secret_id,
+        secret_id_ttl_seconds=record.secret_id_ttl_seconds,
+        secret_id_max_uses=record.secret_id_max_uses,
+        secret_id_bound_cidrs=record.secret_id_bound_cidrs,
+        limits=shown(record.limits),
+    )
+
+
+def _secret_id_view(record: SecretIdRecord) -> SecretIdView:
+    return SecretIdView(
+        accessor=record.accessor,
+        created_at=record.created_at,
+        expires_at=record.expires_at,
+        uses_left=record.uses_left,
+        bound_cidrs=record.bound_cidrs,
+    )

@@ -1,0 +1,128 @@
+"""New tokens: how long they hold, and how they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypedDict
+
+from keystead.errors import Unauthenticated
+from keystead.identity.cidr import allows, parse_all
+from keystead.identity.credentials import fingerprint, new_accessor, new_service_token
+from keystead.identity.lineage import incarnation
+from keystead.identity.records import TOKEN, Limits, Method, TokenRecord
+from keystead.operations.identity import IssuedToken, TokenLimits, TokenView
+from keystead.services.scope import Scope
+from keystead.store.transaction import Transaction
+
+DEFAULT_TTL_SECONDS = 32 * 86_400
+MAX_TTL_SECONDS = 32 * 86_400
+
+
+class Lifetime(TypedDict):
+    """The fields of a token record that its limits decide."""
+
+    created_at: float
+    expires_at: float
+    max_expires_at: float | None
+    ttl_seconds: int
+    period_seconds: int
+    uses_left: int | None
+    bound_cidrs: list[str]
+
+
+def lifetime(limits: Limits, now: float) -> Lifetime:
+    """How long a token with such limits holds from ``now``; no limit exceeds the server's."""
+    longest = min(limits.max_ttl_seconds or MAX_TTL_SECONDS, MAX_TTL_SECONDS)
+    period = min(limits.period_seconds, MAX_TTL_SECONDS)
+    ttl = period or min(limits.ttl_seconds or DEFAULT_TTL_SECONDS, longest)
+    return Lifetime(
+        created_at=now,
+        expires_at=now + ttl,
+        max_expires_at=None if period else now + longest,
+        ttl_seconds=ttl,
+        period_seconds=period,
+        uses_left=limits.max_uses or None,
+        bound_cidrs=limits.bound_cidrs,
+    )
+
+
+def kept(limits: TokenLimits) -> Limits:
+    """Limits as stored; raises InvalidRequest for networks that are none."""
+    parse_all(limits.bound_cidrs)
+    return Limits(
+        ttl_seconds=limits.ttl_seconds,
+        max_ttl_seconds=limits.max_ttl_seconds,
+        period_seconds=limits.period_seconds,
+        max_uses=limits.max_uses,
+        bound_cidrs=limits.bound_cidrs,
+    )
+
+
+def shown(limits: Limits) -> TokenLimits:
+    """Limits as callers see them."""
+    return TokenLimits(
+        ttl_seconds=limits.ttl_seconds,
+        max_ttl_seconds=limits.max_ttl_seconds,
+        period_seconds=limits.period_seconds,
+        max_uses=limits.max_uses,
+        bound_cidrs=limits.bound_cidrs,
+    )
+
+
+def login_failed() -> Unauthenticated:
+    """The one answer to every log-in that fails."""
+    return Unauthenticated("The log-in failed.")
+
+
+def require_source(scope: Scope, *bounds: list[str]) -> None:
+    """Check that the request comes from each of these lists of networks, as far as they are
+    not empty; the log-in fails otherwise."""
+    for cidrs in bounds:
+        if cidrs and not allows(parse_all(cidrs), scope.call.source_ip):
+            raise login_failed()
+
+
+def issue_login(scope: Scope, tx: Transaction, principal: str, method: Method) -> IssuedToken:
+    """Store a token for a principal that has proved itself. The log-in fails from outside of
+    the networks that the token would be bound to."""
+    require_source(scope, method.limits.bound_cidrs)
+    record = TokenRecord(
+        accessor=new_accessor(),
+        principal=principal,
+        namespace=scope.namespace,
+        parent=incarnation(principal, method),
+        **lifetime(method.limits, scope.now),
+    )
+    text = store_token(tx, record)
+    scope.details["principal"] = principal
+    scope.details["accessor"] = record.accessor
+    return IssuedToken(token=text, info=view(record, method.roles))
+
+
+def store_token(tx: Transaction, record: TokenRecord) -> str:
+    """Store a service token and return its text."""
+    text = new_service_token()
+    tx.add(TOKEN, "", fingerprint(text), record)
+    return text
+
+
+def view(record: TokenRecord, roles: Iterable[str], parent: str = "") -> TokenView:
+    """A token as callers see it. ``roles`` are its own, before groups and included roles are
+    added; ``parent`` is its parent token's accessor."""
+    final = record.expires_at == record.max_expires_at
+    return TokenView(
+        accessor=record.accessor,
+        principal=record.principal,
+        kind="batch" if record.batch else "service",
+        roles=sorted(roles),
+        created_at=record.created_at,
+        expires_at=record.expires_at,
+        max_expires_at=record.max_expires_at,
+        period_seconds=record.period_seconds,
+        uses_left=record.uses_left,
+        bound_cidrs=record.bound_cidrs,
+        parent=parent,
+        orphan=not record.parent_token,
+        renewable=not record.batch and record.expires_at is not None and not final,
+        root=record.root,
+    )
