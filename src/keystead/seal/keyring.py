@@ -67,6 +67,13 @@ class Keyring:
         self._keys = {**self._keys, SYSTEM: Keys(contents.active.number, records)}
         self._contents = contents
 
+    def adopt(self, other: Keyring) -> None:
+        """Take all that another keyring holds into use, and nothing else."""
+        self._wrapping = other._wrapping
+        self._keys = other._keys
+        self._sealed = other._sealed
+        self._contents = other._contents
+
     def clear(self) -> None:
         """Forget every key."""
         self._contents = None

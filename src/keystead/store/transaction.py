@@ -52,6 +52,10 @@ class Reader:
         self._connection = connection
         self._sealer = sealer
 
+    def with_sealer(self, sealer: Sealer) -> Reader:
+        """A reader of the same snapshot that opens records with another sealer."""
+        return Reader(self._connection, sealer)
+
     def get(self, kind: Kind[T], namespace: str, id: str) -> T | None:
         """The record with that identifier, or None."""
         found = self._one(kind, sql.GET, {"kind": kind.name, "namespace": namespace, "id": id})

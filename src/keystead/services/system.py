@@ -1,0 +1,219 @@
+"""The server itself: initialize, unseal, seal, rekey, rotate the keyring."""
+
+from __future__ import annotations
+
+import msgspec
+
+from keystead.errors import Conflict, InvalidRequest, KeysteadError, NotInitialized
+from keystead.identity.credentials import new_service_token
+from keystead.operations import Done
+from keystead.operations.system import (
+    CancelGenerateRoot,
+    CancelRekey,
+    CeremonyStatus,
+    ContinueGenerateRoot,
+    ContinueRekey,
+    Initialize,
+    Initialized,
+    KeyringView,
+    RewrapRoot,
+    RotateKeyring,
+    Seal,
+    SealStatus,
+    ShowKeyring,
+    ShowStatus,
+    StartGenerateRoot,
+    StartRekey,
+    Unseal,
+)
+from keystead.seal.contents import KeyringContents
+from keystead.seal.keyring import SYSTEM, Keyring
+from keystead.seal.root import RootKey
+from keystead.services import ceremonies
+from keystead.services.house import House
+from keystead.services.namespace_directory import NAMESPACE, NamespaceRecord, all_namespaces
+from keystead.services.registry import before, changes, controls, reads
+from keystead.services.scope import Scope
+from keystead.services.seal_state import renewed
+from keystead.store.store import SealRow
+from keystead.store.transaction import Reader, Transaction
+
+_TOKEN_BYTES = len(new_service_token())
+
+
+@controls(ShowStatus)
+async def show_status(operation: ShowStatus, scope: Scope) -> SealStatus:
+    await scope.house.seal.look()
+    return _status(scope.house)
+
+
+@controls(Initialize)
+async def initialize(operation: Initialize, scope: Scope) -> Initialized:
+    house = scope.house
+    return await house.seal.initialize(
+        operation.shares, operation.threshold, house.authenticator.issue_root
+    )
+
+
+@controls(Unseal)
+async def unseal(operation: Unseal, scope: Scope) -> SealStatus:
+    seal = scope.house.seal
+    if operation.reset:
+        seal.forget_shares()
+    if operation.share:
+        await seal.give_share(operation.share)
+    elif not operation.reset:
+        raise InvalidRequest("Give a share, or reset.")
+    return _status(scope.house)
+
+
+@controls(Seal)
+async def seal(operation: Seal, scope: Scope) -> SealStatus:
+    await scope.house.seal.seal_now()
+    return _status(scope.house)
+
+
+def _status(house: House) -> SealStatus:
+    return msgspec.structs.replace(house.seal.status(), node=house.node)
+
+
+# --- ceremonies ---------------------------------------------------------------------------
+
+
+@controls(StartRekey)
+async def start_rekey(operation: StartRekey, scope: Scope) -> CeremonyStatus:
+    return await scope.house.store.write(
+        lambda tx: ceremonies.start_rekey(tx, scope.now, operation.shares, operation.threshold),
+        request_id=scope.call.request_id,
+    )
+
+
+@controls(ContinueRekey)
+async def continue_rekey(operation: ContinueRekey, scope: Scope) -> CeremonyStatus:
+    house = scope.house
+    outcome = await house.store.write(
+        lambda tx: ceremonies.continue_rekey(
+            tx, house.seal, scope.now, operation.nonce, operation.share
+        ),
+        request_id=scope.call.request_id,
+    )
+    if isinstance(outcome, CeremonyStatus) and outcome.complete:
+        await house.seal.refresh()
+    return _status_or_raise(outcome)
+
+
+@controls(CancelRekey)
+async def cancel_rekey(operation: CancelRekey, scope: Scope) -> CeremonyStatus:
+    return await scope.house.store.write(
+        lambda tx: ceremonies.cancel(tx, ceremonies.REKEY), request_id=scope.call.request_id
+    )
+
+
+@controls(StartGenerateRoot)
+async def start_generate_root(operation: StartGenerateRoot, scope: Scope) -> CeremonyStatus:
+    if len(operation.one_time_pad) != _TOKEN_BYTES:
+        raise InvalidRequest(
+            f"The one-time pad must be as long as a token: {_TOKEN_BYTES} bytes.",
+            length_bytes=_TOKEN_BYTES,
+        )
+    return await scope.house.store.write(
+        lambda tx: ceremonies.start_generate_root(tx, scope.now, operation.one_time_pad),
+        request_id=scope.call.request_id,
+    )
+
+
+@controls(ContinueGenerateRoot)
+async def continue_generate_root(operation: ContinueGenerateRoot, scope: Scope) -> CeremonyStatus:
+    house = scope.house
+    outcome = await house.store.write(
+        lambda tx: ceremonies.continue_generate_root(
+            tx,
+            house.seal,
+            scope.now,
+            operation.nonce,
+            operation.share,
+            house.authenticator.issue_root,
+        ),
+        request_id=scope.call.request_id,
+    )
+    return _status_or_raise(outcome)
+
+
+@controls(CancelGenerateRoot)
+async def cancel_generate_root(operation: CancelGenerateRoot, scope: Scope) -> CeremonyStatus:
+    return await scope.house.store.write(
+        lambda tx: ceremonies.cancel(tx, ceremonies.GENERATE_ROOT),
+        request_id=scope.call.request_id,
+    )
+
+
+def _status_or_raise(outcome: CeremonyStatus | KeysteadError) -> CeremonyStatus:
+    if isinstance(outcome, KeysteadError):
+        raise outcome
+    return outcome
+
+
+# --- keyring and root key -----------------------------------------------------------------
+
+
+@reads(ShowKeyring)
+def show_keyring(operation: ShowKeyring, scope: Scope, reader: Reader) -> KeyringView:
+    return _keyring_view(scope.house.keyring.contents)
+
+
+@changes(RotateKeyring)
+def rotate_keyring(operation: RotateKeyring, scope: Scope, tx: Transaction) -> KeyringView:
+    """The new version comes into use everywhere as each worker follows this change."""
+    row, root, contents = _present(scope, tx)
+    present = Keyring()
+    present.load(contents)
+    rotated = contents.rotated(scope.now)
+    for id, record in all_namespaces(tx).items():
+        tx.put(NAMESPACE, SYSTEM, id, _rewrapped(id, record, present, rotated))
+    tx.put_seal_row(renewed(row, root, rotated))
+    return _keyring_view(rotated)
+
+
+@before(RewrapRoot)
+def wrap_new_root(operation: RewrapRoot, scope: Scope, reader: Reader) -> tuple[RootKey, bytes]:
+    """Outside the transaction, for the seal may have to ask another server."""
+    seal = scope.house.seal.seal
+    if not seal.automatic:
+        raise Conflict(
+            f"The root key of a {seal.type} seal is replaced by a rekey.",
+            hint="keystead operator rekey",
+        )
+    root = RootKey.generate()
+    return root, seal.wrap(root.material)
+
+
+@changes(RewrapRoot)
+def rewrap_root(operation: RewrapRoot, scope: Scope, tx: Transaction) -> Done:
+    row, _, contents = _present(scope, tx)
+    root, wrapped = scope.prepared
+    tx.put_seal_row(renewed(row, root, contents, root=wrapped))
+    return Done()
+
+
+def _present(scope: Scope, tx: Transaction) -> tuple[SealRow, RootKey, KeyringContents]:
+    """What holds inside this transaction, which may be newer than what memory holds."""
+    row = tx.seal_row()
+    if row is None:
+        raise NotInitialized
+    root = scope.house.seal.root_of(row)
+    return row, root, root.unwrap(row)
+
+
+def _rewrapped(
+    id: str, record: NamespaceRecord, present: Keyring, rotated: KeyringContents
+) -> NamespaceRecord:
+    keks = [present.rewrap_kek(id, kek, rotated) for kek in record.keks]
+    return msgspec.structs.replace(record, keks=keks)
+
+
+def _keyring_view(contents: KeyringContents) -> KeyringView:
+    return KeyringView(
+        active=contents.active.number,
+        versions=[version.number for version in contents.versions],
+        rotated_at=contents.active.created_at,
+    )
