@@ -17,7 +17,7 @@ from keystead.errors import (
     UpstreamUnavailable,
 )
 
-_STANDARD = {"type", "title", "status", "detail", "instance", "code", "hint"}
+_STANDARD = {"type", "title", "status", "detail", "instance", "code", "hint", "message", "self"}
 
 
 def _classes(base: type[KeysteadError]) -> Iterator[type[KeysteadError]]:
@@ -52,7 +52,6 @@ def error_from(status: int, headers: Mapping[str, str], body: bytes) -> Keystead
         for name, value in problem.items()
         if name not in _STANDARD and isinstance(value, str | int | bool | None)
     }
-    details.pop("message", None)
     details["status"] = status
     if request_id := headers.get("x-request-id"):
         details["request_id"] = request_id
@@ -68,7 +67,7 @@ def error_from(status: int, headers: Mapping[str, str], body: bytes) -> Keystead
 def _problem(body: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return {}
 
 

@@ -56,5 +56,5 @@ def unpack(packed: bytes) -> Prologue:
     """Read what follows the first 8 bytes; raises DecryptionFailed."""
     try:
         return _DECODER.decode(packed)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         raise DecryptionFailed from None

@@ -15,8 +15,8 @@ def retry_delay(error: WaitAndRetry, attempt: int, retries: int, repeatable: boo
 
     ``attempt`` counts from 0. A request that never left (``sent`` is false in the error's
     details) may always go again, another only if it is ``repeatable``. The delay is what
-    the server asked for (``retry_after_seconds``), or doubles from 0.1 s; a random part
-    on top keeps many clients from coming back at once. A server that asks for more than
+    the server asked for (``retry_after_seconds``), or doubles from 0.1 s to 10 s; a random
+    part on top keeps many clients from coming back at once. A server that asks for more than
     10 s is not waited for.
     """
     if attempt >= retries or not (repeatable or error.details.get("sent") is False):
@@ -24,5 +24,6 @@ def retry_delay(error: WaitAndRetry, attempt: int, retries: int, repeatable: boo
     asked = error.details.get("retry_after_seconds")
     if isinstance(asked, int) and asked > LONGEST_DELAY_SECONDS:
         return None
-    delay = float(asked) if isinstance(asked, int) else FIRST_DELAY_SECONDS * 2**attempt
-    return min(delay, LONGEST_DELAY_SECONDS) + random.uniform(0, delay or FIRST_DELAY_SECONDS)  # noqa: S311 - spreads load, guards nothing
+    doubled = min(FIRST_DELAY_SECONDS * 2**attempt, LONGEST_DELAY_SECONDS)
+    delay = float(asked) if isinstance(asked, int) else doubled
+    return delay + random.uniform(0, doubled)  # noqa: S311 - spreads load, guards nothing

@@ -63,8 +63,15 @@ def request_for(operation: Operation[Any]) -> Request:
     """Write an operation as a request; what is at its default is left out.
 
     A change carries an idempotency key of its own, so that sending it again after a lost
-    reply does not do it again.
+    reply does not do it again. Raises InvalidRequest for text that is not Unicode.
     """
+    try:
+        return _request_for(operation)
+    except UnicodeEncodeError:
+        raise InvalidRequest("What is asked for is not valid Unicode text.") from None
+
+
+def _request_for(operation: Operation[Any]) -> Request:
     cls = type(operation)
     plan = _plan(cls)
     path = plan.path
@@ -116,7 +123,7 @@ def reply_from(
         return kind()  # type: ignore[no-any-return]
     try:
         return msgspec.json.decode(body, type=kind)  # type: ignore[no-any-return]
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError):
         raise UpstreamUnavailable(
             "What answers at this address is not Keystead, or not this version.",
             hint="Check KEYSTEAD_ADDR.",
