@@ -111,6 +111,21 @@ def test_an_entry_that_no_checkpoint_covers_has_no_proof_yet(
         prove(tmp_path, 0)
 
 
+def test_entries_after_the_newest_checkpoint_do_not_disturb_a_proof(
+    make_log: Callable[..., Path],
+    open_log: Callable[..., LogWriter],
+    make_entry: Any,
+    signer: Signer,
+) -> None:
+    directory = make_log(5, segment_bytes=2000)
+    writer = open_log()
+    writer.commit([encode(make_entry(n)) for n in range(5, 12)])
+    proof = prove(directory, 4)
+    assert proof.size == 5
+    assert independent_verifier(proof.to_json(), signer.vkey)["request_id"] == "r-4"
+    writer.close()
+
+
 def test_nothing_is_proven_from_an_altered_log(make_log: Callable[..., Path]) -> None:
     directory = make_log(5)
     path = list_segments(directory)[0].path

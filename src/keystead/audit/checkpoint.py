@@ -76,10 +76,17 @@ class Signer:
         """A checkpoint note over a tree head of ``size`` leaves and a 32-byte root."""
         return sign(self.origin, size, root, self._key)
 
+    def sign_text(self, text: bytes) -> bytes:
+        """A signed note over any UTF-8 text that ends in a newline."""
+        return _signed(self.origin, text, self._key)
+
 
 def sign(origin: str, size: int, root: bytes, key: Ed25519PrivateKey) -> bytes:
     """A checkpoint note, signed by the log key under the name ``origin``."""
-    text = notes.checkpoint_text(origin, size, root)
+    return _signed(origin, notes.checkpoint_text(origin, size, root), key)
+
+
+def _signed(origin: str, text: bytes, key: Ed25519PrivateKey) -> bytes:
     identity = notes.key_id(origin, ED25519, key.public_key().public_bytes_raw())
     return text + b"\n" + notes.signature_line(Signature(origin, identity, key.sign(text)))
 
