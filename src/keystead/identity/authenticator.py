@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from keystead.call import Call
-from keystead.errors import InvalidRequest, NotFound, Sealed, Unauthenticated
+from keystead.errors import InvalidRequest, NotFound, Unauthenticated
 from keystead.identity.batch import open_batch, seal_batch
 from keystead.identity.cidr import allows
 from keystead.identity.credentials import (
@@ -50,8 +50,8 @@ class NamespaceTree(Protocol):
 class Authenticator:
     """Knows callers by their tokens, from memory wherever possible.
 
-    ``clock`` gives Unix seconds. ``sealer`` (set while unsealed) opens batch tokens. Every
-    credential that is no good gets the same Unauthenticated, whatever is wrong with it.
+    ``clock`` gives Unix seconds. ``keyring`` opens batch tokens. Every credential that is no
+    good gets the same Unauthenticated, whatever is wrong with it.
     ``throttle`` slows down the guessing of passwords.
 
     A token is used in its home namespace and those below, and from the networks that it and
@@ -61,11 +61,12 @@ class Authenticator:
     def __init__(
         self,
         namespaces: NamespaceTree,
+        keyring: Sealer,
         clock: Callable[[], float],
         *,
         generation: int = _GENERATION,
     ) -> None:
-        self.sealer: Sealer | None = None
+        self._keyring = keyring
         self._namespaces = namespaces
         self._clock = clock
         self.throttle = Throttle()
@@ -118,7 +119,7 @@ class Authenticator:
         if not text or is_mistyped(text):
             raise Unauthenticated
         if text.startswith(BATCH_PREFIX):
-            return open_batch(self._unsealed(), text)
+            return open_batch(self._keyring, text)
         return reader.get(TOKEN, "", fingerprint(text))
 
     def spend_use(self, call: Call, tx: Transaction) -> None:
@@ -137,7 +138,7 @@ class Authenticator:
 
     def seal_batch(self, record: TokenRecord) -> str:
         """The text of a batch token. Raises Sealed."""
-        return seal_batch(self._unsealed(), record)
+        return seal_batch(self._keyring, record)
 
     def forget(self, changes: Iterable[Change]) -> None:
         """Drop what committed changes may concern. Safe to call from any thread."""
@@ -199,11 +200,6 @@ class Authenticator:
             return principal.namespace in self._namespaces.path(self._namespaces.id_of(namespace))
         except NotFound:
             return False
-
-    def _unsealed(self) -> Sealer:
-        if self.sealer is None:
-            raise Sealed
-        return self.sealer
 
 
 def _principal(token: TokenRecord, authority: Authority) -> Principal:

@@ -18,7 +18,8 @@ from keystead.audit.committer import ThreadCommitter
 from keystead.audit.sinks.shipper import Shipper
 from keystead.call import Call
 from keystead.crypto import KeyMaterial
-from keystead.doors.http import Application
+from keystead.doors.http import HttpApplication, Readiness
+from keystead.doors.rest.door import RestDoor
 from keystead.errors import KeysteadError
 from keystead.gate import Gate
 from keystead.identity.authenticator import Authenticator
@@ -83,16 +84,19 @@ class Worker:
         store.prepare()
         keyring = Keyring()
         namespaces = Namespaces()
-        committer, sign_with = self._open_audit()
+        store.sealer = keyring
+        authenticator = Authenticator(namespaces, keyring, time.time)
+        authenticator.sealer = keyring
+        committer = self._open_audit()
         seal = SealState(store, keyring, plan.seal)
         self.house = House(
             store=store,
             keyring=keyring,
             namespaces=namespaces,
             seal=seal,
-            authenticator=Authenticator(namespaces, time.time),
+            authenticator=authenticator,
             policies=PolicyEngine(),
-            audit=AuditLog(plan.audit_dir, committer, plan.node, sign_with),
+            audit=AuditLog(plan.audit_dir, committer, plan.node),
             feed=ChangeFeed(store, plan.board),
             pool=ThreadPoolExecutor(SLOW_THREADS, thread_name_prefix="slow"),
             clock=time.time,
@@ -103,30 +107,38 @@ class Worker:
         load_services()
         self.gate = Gate(self.house, leader=self._leader())
         self._scheduler = Scheduler(self.house, self.gate, leads=plan.slot == 0)
-        self._app = Application(self.gate, self.house, max_body_bytes=plan.max_body_bytes)
-        self._server = HttpServer(self._app)
+        self._server = HttpServer(self._application())
         seal.on_unseal.append(self._unsealed)
         seal.on_seal.append(self._sealed)
         self.house.feed.listen(self._changed)
 
     # --- start and stop -----------------------------------------------------------------
 
-    def _open_audit(self) -> tuple[Committer, Callable[[str, bytes], None]]:
+    def _open_audit(self) -> Committer:
         plan = self._plan
         if plan.audit_socket is not None:
             from keystead.audit.socket_committer import SocketCommitter
 
-            shared = SocketCommitter(plan.audit_socket)
-            return shared, shared.sign_with
+            return SocketCommitter(plan.audit_socket)
         plan.audit_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        own = ThreadCommitter(plan.audit_dir)
+        return ThreadCommitter(plan.audit_dir)
 
-        def sign_with(origin: str, seed: bytes) -> None:
-            from keystead.audit.checkpoint import Signer
+    def _application(self) -> HttpApplication:
+        application = HttpApplication(
+            readiness=self._readiness, metrics=self.house.metrics.render
+        )
+        door = RestDoor(self.gate, body_limit=self._plan.max_body_bytes)
+        application.register("/api/v1/", door)
+        return application
 
-            own.sign_with(Signer.from_seed(origin, seed))
-
-        return own, sign_with
+    def _readiness(self) -> Readiness:
+        house = self.house
+        return Readiness(
+            initialized=house.seal.initialized,
+            sealed=house.seal.sealed,
+            audit=not house.audit.status().last_error,
+            store=True,
+        )
 
     def _leader(self) -> Callable[[Operation[object], Call], Awaitable[object]] | None:
         """How to reach the leading worker; None if this is it."""
