@@ -97,11 +97,15 @@ def _run_dev_in(options: DevOptions, folder: Path) -> None:
 
 async def _dev_token(worker: Worker, options: DevOptions, folder: Path) -> str:
     """Initialize on the first start; return the root token, kept in the data folder."""
+    from keystead.call import Call
+    from keystead.operations.system import Initialize
+
     kept = folder / "root.token"
-    seal = worker.house.seal
     token = options.root_token
-    if not seal.initialized:
-        made = await seal.initialize(1, 1)
+    if not worker.house.seal.initialized:
+        made = await worker.gate.perform(
+            Initialize(shares=1, threshold=1), Call(door="internal")
+        )
         token = token or made.root_token
     elif token is None and kept.exists():
         token = kept.read_text().strip()

@@ -34,7 +34,7 @@ from keystead.services.audit_log import AuditLog
 from keystead.services.feed import Board, ChangeFeed
 from keystead.services.house import House
 from keystead.services.namespaces import Namespaces
-from keystead.services.policies import load_policies
+from keystead.services.policies import RELOAD_ON, load_policies
 from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
 from keystead.services.seal_state import SealState
 from keystead.store.store import Store
@@ -225,8 +225,13 @@ class Worker:
         house = self.house
         number = await house.store.read(lambda reader: reader.last_change())
         await house.store.read(house.namespaces.load)
-        await house.store.read(lambda reader: load_policies(reader, house))
+        await self._load_policies()
         feed.start_after(number)
+
+    async def _load_policies(self) -> None:
+        house = self.house
+        names = house.namespaces.names()
+        await house.store.read(lambda reader: load_policies(reader, names, house.policies))
 
     async def _sealed(self) -> None:
         house = self.house
@@ -245,8 +250,8 @@ class Worker:
             await house.store.read(house.namespaces.load)
         house.keys.forget(changes)
         house.authenticator.forget(changes)
-        if kinds & {"policy", "namespace"}:
-            await house.store.read(lambda reader: load_policies(reader, house))
+        if kinds & RELOAD_ON:
+            await self._load_policies()
 
 
 async def run(plan: Plan) -> None:

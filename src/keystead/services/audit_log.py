@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +33,7 @@ AUDIT_KEY = Kind("audit-key", AuditKeyRecord)
 class AuditLog:
     """What the gate writes to and the audit operations read from.
 
-    ``sign_with`` hands the seed to whoever writes the log: the committer's thread, or the
-    writer process. Before the node is unsealed entries are written and checkpoints wait.
+    Before the node is unsealed entries are written and checkpoints wait.
     """
 
     def __init__(
@@ -43,14 +41,12 @@ class AuditLog:
         directory: Path,
         committer: Committer,
         node: str,
-        sign_with: Callable[[str, bytes], None],
     ) -> None:
         self.directory = directory
         self.origin = f"keystead.invalid/{node}"
         self.append = committer.append
         self._committer = committer
         self._node = node
-        self._sign_with = sign_with
         self._signer: Signer | None = None
 
     async def unlock(self, store: Store) -> None:
@@ -61,7 +57,7 @@ class AuditLog:
         if record is None:
             record = await store.write(self._make_key)
         self._signer = Signer.from_seed(self.origin, record.seed)
-        self._sign_with(self.origin, record.seed)
+        self._committer.sign_with(self.origin, record.seed)
 
     def _make_key(self, tx: Transaction) -> AuditKeyRecord:
         present = tx.get(AUDIT_KEY, "", self._node)

@@ -104,6 +104,10 @@ class Namespaces:
         except KeyError:
             raise NotFound("There is no such namespace.", namespace=id) from None
 
+    def names(self) -> Mapping[str, str]:
+        """Every namespace's whole name, by identifier."""
+        return self._names
+
     def path(self, id: str) -> tuple[str, ...]:
         """Identifiers from the root namespace down to ``id``; raises NotFound."""
         try:

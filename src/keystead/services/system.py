@@ -26,6 +26,7 @@ from keystead.operations.system import (
     StartRekey,
     Unseal,
 )
+from keystead.policy.starter import write_starter_policies
 from keystead.seal.contents import KeyringContents
 from keystead.seal.keyring import SYSTEM, Keyring
 from keystead.seal.root import RootKey
@@ -50,9 +51,12 @@ async def show_status(operation: ShowStatus, scope: Scope) -> SealStatus:
 @controls(Initialize)
 async def initialize(operation: Initialize, scope: Scope) -> Initialized:
     house = scope.house
-    return await house.seal.initialize(
-        operation.shares, operation.threshold, house.authenticator.issue_root
-    )
+
+    def furnish(tx: Transaction) -> str:
+        write_starter_policies(tx, scope.now)
+        return house.authenticator.issue_root(tx)
+
+    return await house.seal.initialize(operation.shares, operation.threshold, furnish)
 
 
 @controls(Unseal)
