@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from keystead.errors import KeysteadError
 from keystead.gate import SERVER, Gate
+from keystead.node.gauges import publish_census, take_census
 from keystead.operations.identity import ReapTokens
 from keystead.operations.keys import ReapKeys
 from keystead.services import idempotency
@@ -19,6 +20,8 @@ from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
 
 USAGE_SECONDS = 5.0
 REAP_SECONDS = 30.0
+GAUGE_SECONDS = 1.0
+CENSUS_SECONDS = 60.0
 KEEP_CHANGES = 100_000
 
 log = logging.getLogger("keystead.scheduler")
@@ -35,8 +38,10 @@ class Scheduler:
 
     def start(self) -> None:
         self._every(USAGE_SECONDS, self.flush_usage)
+        self._every(GAUGE_SECONDS, self.refresh_gauges)
         if self._leads:
             self._every(REAP_SECONDS, self.reap)
+            self._every(CENSUS_SECONDS, self.count_keys)
 
     async def stop(self) -> None:
         """End the periodic work, and write what was counted last."""
@@ -71,6 +76,17 @@ class Scheduler:
         except KeysteadError:
             self._house.usage.give_back(taken)
             raise
+
+    async def refresh_gauges(self) -> None:
+        """Publish this worker's gauges, which any sibling may be asked for."""
+        self._house.metrics.refresh()
+
+    async def count_keys(self) -> None:
+        """Count keys by state and age for the metrics."""
+        house = self._house
+        if not house.seal.sealed:
+            census = await house.store.read(lambda reader: take_census(reader, house))
+            publish_census(house.metrics, census)
 
     async def reap(self) -> None:
         """Destroy keys that are due, drop what has expired, close intents that a crash left."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from keystead.node.config import Config, ListenerConfig
     from keystead.node.http_server import Tls
     from keystead.node.worker import Plan, Worker
+    from keystead.telemetry.traces import Traces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,18 +194,19 @@ def _tls(listener: ListenerConfig) -> Tls | None:
     return tls
 
 
-def _traces(config: Config):  # type: ignore[no-untyped-def]
+def _traces(config: Config) -> Traces | None:
     if not config.telemetry.otlp_endpoint:
         return None
     from keystead.telemetry.traces import Traces
 
-    return Traces(config.telemetry.otlp_endpoint, node=config.node)
+    endpoint = config.telemetry.otlp_endpoint.rstrip("/") + "/v1/traces"
+    return Traces(endpoint, node=config.node)
 
 
 def _start_logging(config: Config) -> None:
-    from keystead.telemetry.logs import start_logging
+    from keystead.telemetry.logs import set_up_logs
 
-    start_logging(config.telemetry.log_level, config.telemetry.log_format)
+    set_up_logs(config.telemetry.log_format, config.telemetry.log_level.upper())
 
 
 # --- one worker of several --------------------------------------------------------------

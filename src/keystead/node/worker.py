@@ -24,6 +24,7 @@ from keystead.errors import KeysteadError
 from keystead.gate import Gate
 from keystead.identity.authenticator import Authenticator
 from keystead.node.config import SinksConfig
+from keystead.node.gauges import report
 from keystead.node.http_server import HttpServer, Tls
 from keystead.node.scheduler import Scheduler
 from keystead.operations import Effect, Operation
@@ -107,6 +108,7 @@ class Worker:
         load_services()
         self.gate = Gate(self.house, leader=self._leader())
         self._scheduler = Scheduler(self.house, self.gate, leads=plan.slot == 0)
+        self.house.metrics.add_source(lambda metrics: report(metrics, self.house, self._shippers))
         self._server = HttpServer(self._application())
         seal.on_unseal.append(self._unsealed)
         seal.on_seal.append(self._sealed)
@@ -175,7 +177,8 @@ class Worker:
         await self.house.audit.close()
         self.house.store.close()
         self.house.pool.shutdown(wait=False, cancel_futures=True)
-        self.house.metrics.close()
+        if self.house.traces is not None:
+            await asyncio.to_thread(self.house.traces.close)
 
     def _start_sinks(self) -> None:
         sinks = self._plan.sinks
