@@ -83,18 +83,26 @@ def _outline(error: BaseException) -> Iterator[str]:
             yield f"  at {frame.filename}:{frame.lineno} {frame.name}: {frame.line or ''}"
 
 
+def _clean(name: str, value: object) -> object:
+    """Return a field's value with every secret in it taken out, as something JSON can hold."""
+    if name.lower() in SECRET_FIELDS:
+        return REDACTED
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, dict):
+        return {redact(str(key)): _clean(str(key), each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_clean("", each) for each in value]
+    return redact(str(value))
+
+
 def _extra(record: logging.LogRecord) -> dict[str, object]:
-    """Return the record's extra fields, redacted; what is no plain value becomes text."""
-    fields: dict[str, object] = {}
-    for name, value in vars(record).items():
-        if name in _STANDARD or name.startswith("_"):
-            continue
-        if name.lower() in SECRET_FIELDS:
-            fields[name] = REDACTED
-        elif value is None or isinstance(value, bool | int | float):
-            fields[name] = value
-        else:
-            fields[name] = redact(str(value))
+    """Return the record's extra fields, cleaned, and the request's id."""
+    fields = {
+        name: _clean(name, value)
+        for name, value in vars(record).items()
+        if name not in _STANDARD and not name.startswith("_")
+    }
     if request_id := REQUEST_ID.get():
         fields.setdefault("request_id", request_id)
     return fields

@@ -25,7 +25,7 @@ problem documents (RFC 9457) whose `code` programs compare."""
 EXAMPLES: Final[dict[str, Schema]] = {
     "CreateKey": {"name": "app/db", "spec": "xaes-256-gcm", "tags": {"team": "billing"}},
     "Encrypt": {"plaintext": "aGVsbG8=", "context": {"tenant": "acme"}},
-    "Decrypt": {"ciphertext": "S1NUMQ…", "context": {"tenant": "acme"}},
+    "Decrypt": {"ciphertext": "S1NUMQ==", "context": {"tenant": "acme"}},
     "Sign": {"message": "aGVsbG8="},
     "GenerateDataKey": {"length": 32},
     "WritePolicy": {
@@ -66,7 +66,7 @@ def describe() -> Schema:
         "servers": [{"url": "/"}],
         "tags": [{"name": kind} for kind in sorted({p.operation.kind for p in plans()})],
         "security": [{"bearer": []}, {"token": []}],
-        "paths": paths,
+        "paths": _tidy(paths),
         "components": {
             "schemas": schemas,
             "responses": _problem_responses(),
@@ -176,7 +176,9 @@ def _own_doc(cls: Any) -> str:
 
 
 def _tidy(value: Any) -> Any:
-    """Drop titles, which repeat the names."""
+    """Drop titles, which repeat the names, and write code as CommonMark does."""
+    if isinstance(value, str):
+        return value.replace("``", "`")
     if isinstance(value, dict):
         return {
             name: _tidy(each)
