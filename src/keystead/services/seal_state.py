@@ -115,12 +115,12 @@ class SealState:
     # --- initialize ---------------------------------------------------------------------
 
     async def initialize(
-        self, shares: int, threshold: int, furnish: Callable[[Transaction], str]
+        self, shares: int, threshold: int, furnish: Callable[[Transaction], str] | None = None
     ) -> Initialized:
         """Make the root key, its shares, the keyring and the root namespace.
 
         ``furnish`` writes the first records in the same transaction and returns the root
-        token. With an automatic seal the shares are recovery shares and the worker is then
+        token; without it there is none yet. With an automatic seal the shares are recovery shares and the worker is then
         unsealed; with Shamir the shares must be given first. Raises AlreadyInitialized,
         InvalidRequest, and what the seal and the store raise; then nothing was made.
         """
@@ -151,7 +151,10 @@ class SealState:
         return Initialized(shares=made, root_token=token)
 
     async def _write_first(
-        self, row: SealRow, contents: KeyringContents, furnish: Callable[[Transaction], str]
+        self,
+        row: SealRow,
+        contents: KeyringContents,
+        furnish: Callable[[Transaction], str] | None,
     ) -> str:
         keyring = self._keyring
         keyring.load(contents)
@@ -165,7 +168,7 @@ class SealState:
                 raise AlreadyInitialized
             tx.put_seal_row(row)
             tx.put(NAMESPACE, SYSTEM, ROOT, record)
-            return furnish(tx)
+            return furnish(tx) if furnish else ""
 
         try:
             return await self._store.write(work)
@@ -327,7 +330,7 @@ def with_share(given: list[str], share: str) -> list[str]:
     return [*given, share]
 
 
-def renewed(row: SealRow, root: RootKey, contents: KeyringContents, **fields: object) -> SealRow:
+def renewed(row: SealRow, root: RootKey, contents: KeyringContents, /, **fields: object) -> SealRow:
     """The row of the next generation: keyring and successor wrapped, and signed by ``root``."""
     return root.sign(
         msgspec.structs.replace(

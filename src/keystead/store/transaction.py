@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from sqlalchemy import Connection, TextClause
 from sqlalchemy.exc import IntegrityError
 
-from keystead.errors import AlreadyExists, NamespaceSealed
+from keystead.errors import AlreadyExists, InvalidRequest, NamespaceSealed
 from keystead.store import statements as sql
 from keystead.store.kinds import Kind
 from keystead.store.rows import Row, Sealer, open_row, seal_row
@@ -227,6 +227,11 @@ class Transaction(Reader):
         return seal_row(self._sealer, kind, namespace, id, value, number)
 
     def _record(self, kind: str, namespace: str, id: str) -> int:
+        """Note the change. Its text must be storable, for all changes of a batch are written
+        together and one that cannot be would fail the others."""
+        if "\0" in (told := f"{namespace}{id}{self._request_id}"):
+            raise InvalidRequest("An identifier cannot hold a zero character.")
+        told.encode()
         self._last += 1
         self.changes.append(Change(self._last, namespace, kind, id, self._request_id, self._now))
         return self._last

@@ -60,6 +60,7 @@ class Writer:
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._connection: Connection | None = None
         self._closed = False
+        self._committing = False
         self._lock = Lock()
         self._thread = Thread(target=self._run, name="keystead-writer", daemon=True)
         self._thread.start()
@@ -106,43 +107,36 @@ class Writer:
             # Not acknowledged: nobody may take this for done, though a commit whose answer
             # was lost may have happened.
             for job in jobs:
-                job.error = meaning(error) if isinstance(error, SQLAlchemyError) else error
+                job.error = _meaning(error)
         for job in jobs:
             job.resolve()
 
     def _commit_with_retries(self, jobs: list[Job]) -> list[Change]:
+        """Commit, again where that is safe: after a serialization failure, or if the
+        connection was lost before COMMIT was sent. Any failure drops the connection."""
         for attempt in range(1, _ATTEMPTS + 1):
+            self._committing = False
             try:
                 return self._commit(jobs)
-            except _Unfinished as unfinished:
-                error = unfinished.error
+            except Exception as error:
                 self._disconnect()
-                if attempt == _ATTEMPTS or not (is_retryable(error) or is_disconnect(error)):
-                    raise error from None
+                lost = is_disconnect(error) and not self._committing
+                if attempt == _ATTEMPTS or not (lost or is_retryable(error)):
+                    raise
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter
         raise AssertionError("unreachable")
 
     def _commit(self, jobs: list[Job]) -> list[Change]:
-        """One attempt. Raises _Unfinished for a failure before COMMIT was sent, which leaves
-        nothing behind, and lets a failure of COMMIT itself out."""
-        try:
-            connection = self._connect()
-            transaction = connection.begin()
-            changes: list[Change] = []
-            last, now = Reader(connection, None).last_change(), time.time()
-            for job in jobs:
-                changes += _run_job(connection, job, last + len(changes), now)
-            if changes:
-                connection.execute(_CHANGES, [change._asdict() for change in changes])
-        except SQLAlchemyError as error:
-            raise _Unfinished(error) from None
-        try:
-            transaction.commit()
-        except SQLAlchemyError as error:
-            self._disconnect()
-            if is_retryable(error):
-                raise _Unfinished(error) from None
-            raise
+        connection = self._connect()
+        transaction = connection.begin()
+        changes: list[Change] = []
+        last, now = Reader(connection, None).last_change(), time.time()
+        for job in jobs:
+            changes += _run_job(connection, job, last + len(changes), now)
+        if changes:
+            connection.execute(_CHANGES, [change._asdict() for change in changes])
+        self._committing = True
+        transaction.commit()
         return changes
 
     def _connect(self) -> Connection:
@@ -158,11 +152,6 @@ class Writer:
                 connection.invalidate()
             finally:
                 connection.close()
-
-
-class _Unfinished(Exception):
-    def __init__(self, error: SQLAlchemyError) -> None:
-        self.error = error
 
 
 def _run_job(connection: Connection, job: Job, last: int, now: float) -> list[Change]:
@@ -181,7 +170,11 @@ def _run_job(connection: Connection, job: Job, last: int, now: float) -> list[Ch
             raise
         connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
         connection.exec_driver_sql("RELEASE SAVEPOINT work")
-        job.error = meaning(error) if isinstance(error, SQLAlchemyError) else error
+        job.error = _meaning(error)
         return []
     connection.exec_driver_sql("RELEASE SAVEPOINT work")
     return transaction.changes
+
+
+def _meaning(error: Exception) -> Exception:
+    return meaning(error) if isinstance(error, (SQLAlchemyError, UnicodeEncodeError)) else error
