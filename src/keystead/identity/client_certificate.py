@@ -43,6 +43,7 @@ def parse_der(der: bytes) -> Certificate:
             raise ValueError
         certificate = load_der_x509_certificate(der)
         certificate.extensions  # noqa: B018 - parsed on first use
+        certificate.subject  # noqa: B018
     except (ValueError, UnsupportedAlgorithm):
         raise VerificationFailed("The client certificate cannot be read.") from None
     return certificate

@@ -23,6 +23,7 @@ SECRET_ID_PREFIX = "kss_"  # noqa: S105 - how secret identifiers begin
 BATCH_PREFIX = "ksb_"
 
 _RANDOM_BYTES = 32
+_TEXT_CHARACTERS = 48  # base64url of 36 bytes needs no padding
 LONGEST_BATCH = 8_192  # characters: a header of this size passes every proxy
 
 
@@ -58,8 +59,11 @@ def is_mistyped(token: str) -> bool:
     """
     if not token.startswith(SERVICE_PREFIX):
         return False
+    body = token[len(SERVICE_PREFIX) :]
+    if len(body) != _TEXT_CHARACTERS:
+        return True
     try:
-        raw = urlsafe_b64decode(token[len(SERVICE_PREFIX) :].encode("ascii"))
+        raw = urlsafe_b64decode(body)
     except ValueError:
         return True
     return len(raw) != _RANDOM_BYTES + 4 or crc32(raw[:-4]).to_bytes(4, "big") != raw[-4:]
