@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from keystead.identity.principal import Principal
@@ -29,9 +29,9 @@ class PolicyResource:
     kind: str
     namespace: str
     name: str
-    attributes: Mapping[str, str | bool] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
-    cache_key: tuple[object, ...] = ()
+    attributes: Mapping[str, str | bool]
+    tags: Mapping[str, str]
+    cache_key: tuple[object, ...]
 
 
 def below(namespace: str, name: str) -> str:

@@ -23,9 +23,13 @@ MAX_STATEMENT = 4096
 """Characters in one statement."""
 MAX_DEPTH = 32
 """Brackets within brackets."""
+MAX_DOTS = 200
+"""Dots in one statement: what ``has a.b.c`` costs Cedar grows with their cube."""
 
-_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n\r]*|[()\[\]{};"]')
+_LISTED_ERRORS = 3
+_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n\r]*|[()\[\]{};."]')
 _BLANK = re.compile(r"(?:\s|//[^\n\r]*)*+")
+_CLOSES = {")": "(", "]": "[", "}": "{"}
 _POSITION = re.compile(r"^for policy `policy0`, ")
 
 
@@ -74,32 +78,24 @@ def compile_policy(text: str, namespace: str) -> list[Statement]:
 def cut(text: str) -> list[Source]:
     """Cut a policy text into its statements.
 
-    Raises InvalidRequest for text that is not Unicode, has no statement, leaves a string
-    open, or has a statement beyond the limits.
+    Raises InvalidRequest for text that is not Unicode, has no statement, or has one that is
+    beyond the limits or not closed.
     """
     try:
         text.encode()
     except UnicodeEncodeError:
         raise InvalidRequest("The policy is not valid Unicode text.") from None
     sources: list[Source] = []
-    start, depth, line, counted = _skip_blank(text, 0), 0, 1, 0
-    for token in _TOKEN.finditer(text, start):
-        mark = token[0]
-        if mark == ";":
-            line += text.count("\n", counted, start)
-            counted = start
-            sources.append(_source(line, text[start : token.end()]))
-            start, depth = _skip_blank(text, token.end()), 0
-        elif mark in "([{":
-            depth += 1
-        elif mark in ")]}":
-            depth -= 1
-        if depth > MAX_DEPTH or mark == '"':
-            at = line + text.count("\n", counted, token.start())
-            problem = "a string is not closed" if mark == '"' else f"more than {MAX_DEPTH} brackets"
-            raise InvalidRequest(f"line {at}: {problem}", line=at)
-    if start < len(text):
-        sources.append(_source(line + text.count("\n", counted, start), text[start:]))
+    start, line = 0, 1
+    ends = [token.end() for token in _TOKEN.finditer(text) if token[0] == ";"]
+    for end in (*ends, len(text)):
+        begin = _skip_blank(text, start)
+        line += text.count("\n", start, begin)
+        if begin < end:
+            sources.append(Source(line, text[begin:end]))
+            _require_bounds(sources[-1])
+            line += text.count("\n", begin, end)
+            start = end
     if not sources:
         raise InvalidRequest("The policy has no statement.")
     return sources
@@ -110,12 +106,29 @@ def _skip_blank(text: str, start: int) -> int:
     return blank.end() if blank else start
 
 
-def _source(line: int, text: str) -> Source:
-    if len(text) > MAX_STATEMENT:
-        raise InvalidRequest(
-            f"line {line}: the statement is longer than {MAX_STATEMENT} characters", line=line
-        )
-    return Source(line, text)
+def _require_bounds(source: Source) -> None:
+    """Raise InvalidRequest for a statement that must not reach Cedar."""
+    if len(source.text) > MAX_STATEMENT:
+        raise _beyond(source, f"the statement is longer than {MAX_STATEMENT} characters")
+    opened: list[str] = []
+    dots = 0
+    for token in _TOKEN.finditer(source.text):
+        mark = token[0]
+        if mark in _CLOSES.values():
+            opened.append(mark)
+        elif mark in _CLOSES and (not opened or opened.pop() != _CLOSES[mark]):
+            raise _beyond(source, f"there is a {mark} that closes nothing")
+        elif mark == '"':
+            raise _beyond(source, "a string is not closed")
+        dots += mark == "."
+        if dots > MAX_DOTS:
+            raise _beyond(source, f"there are more than {MAX_DOTS} dots in the statement")
+        if len(opened) > MAX_DEPTH:
+            raise _beyond(source, f"more than {MAX_DEPTH} brackets are open at once")
+
+
+def _beyond(source: Source, problem: str) -> InvalidRequest:
+    return InvalidRequest(f"line {source.line}: {problem}", line=source.line)
 
 
 def _errors(source: Source) -> list[str]:
@@ -124,8 +137,12 @@ def _errors(source: Source) -> list[str]:
     except InvalidRequest as error:
         return [error.message]
     result = cedarpy.validate_policies(source.text, parsed_schema(), release_gil=True)
+    if result.validation_passed:
+        return []
+    # Cedar repeats an error for each action and type that a statement can apply to.
     errors = sorted({_POSITION.sub("", error.error) for error in result.errors})
-    return errors if result.validation_passed else errors or ["Cedar refuses it"]
+    more = len(errors) - _LISTED_ERRORS
+    return errors[:_LISTED_ERRORS] + ([f"and {more} more such errors"] if more > 0 else [])
 
 
 def _parse(source: Source) -> dict[str, Any]:

@@ -176,7 +176,7 @@ def _principal(operation: ExplainDecision, scope: Scope, reader: Reader) -> Prin
 def _resource(action: Action, name: str, namespace: str, reader: Reader) -> PolicyResource:
     if action.kind == "key" and name and (found := find_record(reader, namespace, name)):
         return describe(found[0], namespace, found[1])
-    return PolicyResource(action.kind, namespace, name, cache_key=(action.kind, namespace, name))
+    return PolicyResource(action.kind, namespace, name, {}, {}, (action.kind, namespace, name))
 
 
 def _view(name: str, record: PolicyRecord) -> PolicyView:
