@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from math import inf
 from typing import TYPE_CHECKING, Protocol
 
@@ -25,6 +25,7 @@ from keystead.identity.lineage import Authority, trace
 from keystead.identity.principal import Principal
 from keystead.identity.records import TOKEN, TokenRecord
 from keystead.identity.roles import method_of, standing
+from keystead.identity.standings import Standings
 from keystead.identity.throttle import Throttle
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Authenticator:
         self._clock = clock
         self.throttle = Throttle()
         self._entries = Entries(generation, _REFUSAL_SECONDS)
+        self._standings = Standings(generation)
 
     def cached(self, call: Call) -> Principal | None:
         """The caller, if it is known without asking storage; None: ask ``authenticate``.
@@ -94,12 +96,13 @@ class Authenticator:
         token = self.record_of(call.token, reader)
         key = digest(call.token)
         now = self._clock()
+        snapshot = reader.last_change()
         try:
             if token is None or token.uses_left == 0:
                 raise Unauthenticated
-            authority = trace(reader, token, now)
+            authority = trace(reader, token, now, self._standings.at(snapshot))
         except Unauthenticated:
-            self._entries.refuse(key, now, reader.last_change())
+            self._entries.refuse(key, now, snapshot)
             raise
         entry = Entry(
             _principal(token, authority),
@@ -108,7 +111,7 @@ class Authenticator:
             authority.depends_on,
         )
         if not entry.principal.uses_limited:
-            self._entries.keep(key, entry, reader.last_change())
+            self._entries.keep(key, entry, snapshot)
         return self._admit(entry, call)
 
     def record_of(self, text: str, reader: Reader) -> TokenRecord | None:
@@ -140,12 +143,14 @@ class Authenticator:
         """The text of a batch token. Raises Sealed."""
         return seal_batch(self._keyring, record)
 
-    def forget(self, changes: Iterable[Change]) -> None:
+    def forget(self, changes: Sequence[Change]) -> None:
         """Drop what committed changes may concern. Safe to call from any thread."""
+        self._standings.drop(changes)
         self._entries.drop(changes)
 
     def clear(self) -> None:
         """Drop everything: the node is being sealed, or it cannot tell what changed."""
+        self._standings.clear()
         self._entries.clear()
 
     def roles_of(

@@ -12,12 +12,15 @@ from cryptography.x509 import (
     BasicConstraints,
     Certificate,
     DNSName,
+    DuplicateExtension,
     ExtendedKeyUsage,
     ExtensionNotFound,
     ExtensionType,
+    InvalidVersion,
     KeyUsage,
     SubjectAlternativeName,
     UniformResourceIdentifier,
+    UnsupportedGeneralNameType,
     load_der_x509_certificate,
     load_pem_x509_certificates,
 )
@@ -34,6 +37,13 @@ from cryptography.x509.verification import (
 from keystead.errors import InvalidRequest, VerificationFailed
 
 _LONGEST_DER = 65_536
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    InvalidVersion,
+    DuplicateExtension,
+    UnsupportedGeneralNameType,
+)
 
 
 def parse_der(der: bytes) -> Certificate:
@@ -44,7 +54,7 @@ def parse_der(der: bytes) -> Certificate:
         certificate = load_der_x509_certificate(der)
         certificate.extensions  # noqa: B018 - parsed on first use
         certificate.subject  # noqa: B018
-    except (ValueError, UnsupportedAlgorithm):
+    except _UNREADABLE:
         raise VerificationFailed("The client certificate cannot be read.") from None
     return certificate
 
@@ -57,7 +67,7 @@ def authorities(ca_pem: str) -> Store:
         for certificate in certificates:
             certificate.extensions  # noqa: B018 - parsed on first use
         return Store(certificates)
-    except (ValueError, UnsupportedAlgorithm):
+    except _UNREADABLE:
         raise InvalidRequest("The CA is not one or more PEM certificates.") from None
 
 
@@ -76,7 +86,7 @@ def verify(certificate: Certificate, ca_pem: str, now: float) -> None:
     ).build_client_verifier()
     try:
         verifier.verify(certificate, [])
-    except (VerificationError, ValueError, UnsupportedAlgorithm):
+    except (VerificationError, *_UNREADABLE):
         raise VerificationFailed("The client certificate is not of this CA.") from None
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from keystead.identity.cidr import Networks
 from keystead.identity.lineage import Place
 from keystead.identity.principal import Principal
-from keystead.identity.records import GROUP, MEMBERSHIP, METHODS, ROLE, TOKEN
+from keystead.identity.records import METHODS, TOKEN
+from keystead.identity.standings import GIVES_ROLES
 
 if TYPE_CHECKING:
     from keystead.store.transaction import Change
 
 
 _METHODS = frozenset(kind.name for kind in METHODS.values())
-_ROLES = frozenset({ROLE.name, GROUP.name, MEMBERSHIP.name})
 _EVERYTHING = frozenset({"namespace", "seal"})
 
 
@@ -98,7 +98,7 @@ class Entries:
             self._drop_dependants((TOKEN.name, "", change.id))
         elif change.kind in _METHODS:
             self._drop_dependants((change.kind, change.namespace, change.id))
-        elif change.kind in _ROLES:
+        elif change.kind in GIVES_ROLES:
             for digest in self._at_home_in(change.namespace):
                 self._remove(digest)
         elif change.kind in _EVERYTHING:

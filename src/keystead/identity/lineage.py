@@ -7,6 +7,7 @@ holds for all below at once, and revoking one record ends a whole tree.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
@@ -14,10 +15,12 @@ from typing import TYPE_CHECKING
 from keystead.errors import Unauthenticated
 from keystead.identity.cidr import Networks, parse_all
 from keystead.identity.records import METHODS, TOKEN, Method, TokenRecord
-from keystead.identity.roles import closure, method_of, standing
+from keystead.identity.roles import Standing, closure, method_of, standing
 
 if TYPE_CHECKING:
     from keystead.store.transaction import Reader
+
+StandingOf = Callable[["Reader", str, str, Iterable[str]], Standing]
 
 Place = tuple[str, str, str]
 """Where a record is: kind, namespace, identifier."""
@@ -45,7 +48,9 @@ def incarnation(principal: str, method: Method) -> str:
     return f"{principal}@{method.incarnation}"
 
 
-def trace(reader: Reader, token: TokenRecord, now: float) -> Authority:
+def trace(
+    reader: Reader, token: TokenRecord, now: float, standing_of: StandingOf = standing
+) -> Authority:
     """What the token gives now; raises Unauthenticated if it or any above it holds no more.
 
     Uses are not checked here: a token of limited uses has none below it, and its last use is
@@ -61,9 +66,9 @@ def trace(reader: Reader, token: TokenRecord, now: float) -> Authority:
         depends_on.append((TOKEN.name, "", parent_id))
     for record in line:
         _require_alive(record, now)
-    authority = _first(reader, line.pop(), tuple(depends_on))
+    authority = _first(reader, line.pop(), tuple(depends_on), standing_of)
     while line:
-        authority = _child(reader, line.pop(), authority)
+        authority = descend(reader, line.pop(), authority, standing_of)
     return authority
 
 
@@ -72,7 +77,9 @@ def _require_alive(record: TokenRecord, now: float) -> None:
         raise Unauthenticated
 
 
-def _first(reader: Reader, record: TokenRecord, depends_on: tuple[Place, ...]) -> Authority:
+def _first(
+    reader: Reader, record: TokenRecord, depends_on: tuple[Place, ...], standing_of: StandingOf
+) -> Authority:
     """A token that is no child: from a log-in, an orphan or root."""
     given = record.roles or []
     if record.method:
@@ -85,7 +92,7 @@ def _first(reader: Reader, record: TokenRecord, depends_on: tuple[Place, ...]) -
     if record.without_groups or record.root:
         roles, groups = closure(reader, record.namespace, given), frozenset[str]()
     else:
-        roles, groups = standing(reader, record.namespace, record.principal, given)
+        roles, groups = standing_of(reader, record.namespace, record.principal, given)
     return Authority(
         principal=record.principal,
         namespace=record.namespace,
@@ -99,7 +106,10 @@ def _first(reader: Reader, record: TokenRecord, depends_on: tuple[Place, ...]) -
     )
 
 
-def _child(reader: Reader, record: TokenRecord, above: Authority) -> Authority:
+def descend(
+    reader: Reader, record: TokenRecord, above: Authority, standing_of: StandingOf = standing
+) -> Authority:
+    """What a child gives, by what its parent gives."""
     inherited = above.roles if above.namespace == record.namespace else frozenset[str]()
     groups = frozenset[str]()
     if record.roles is None:
@@ -112,7 +122,7 @@ def _child(reader: Reader, record: TokenRecord, above: Authority) -> Authority:
     if record.principal == above.principal and record.roles is None:
         groups = above.groups
     elif not (record.without_groups or record.root):
-        own = standing(reader, record.namespace, record.principal)
+        own = standing_of(reader, record.namespace, record.principal, ())
         roles, groups = roles | own.roles, own.groups
     return Authority(
         principal=record.principal,

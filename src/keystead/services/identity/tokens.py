@@ -12,7 +12,7 @@ import msgspec
 from keystead.errors import Conflict, InvalidRequest, NotFound, Unauthenticated
 from keystead.identity.authenticator import Authenticator
 from keystead.identity.credentials import LONGEST_BATCH, fingerprint, new_accessor
-from keystead.identity.lineage import Authority, trace
+from keystead.identity.lineage import Authority, descend, trace
 from keystead.identity.records import SECRET_ID, TOKEN, TokenRecord
 from keystead.identity.roles import closure
 from keystead.operations import Done, Resource
@@ -38,7 +38,7 @@ from keystead.services.scope import Scope
 from keystead.store.transaction import Reader, Transaction
 
 _SERVICE, _BATCH = "service", "batch"
-_GENERATIONS = 100
+_GENERATIONS = 32
 _REAP_AT_ONCE = 500
 _PAGE = 1_000
 
@@ -63,7 +63,7 @@ def create_token(operation: CreateToken, scope: Scope, tx: Transaction) -> Issue
     record = _draft(operation, scope, tx, caller, authority)
     if batch and record.root:
         raise InvalidRequest("A root token is never a batch token.", hint="Give it roles.")
-    granted = trace(tx, record, scope.now)
+    granted = trace(tx, record, scope.now) if operation.orphan else descend(tx, record, authority)
     if not record.root:
         require_grant(scope, granted.roles)
     authenticator: Authenticator = scope.house.authenticator
