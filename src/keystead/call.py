@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import secrets
 import time
 from dataclasses import dataclass, field
 
+_process = secrets.token_hex(6)
+_count = itertools.count()
+
 
 def new_request_id() -> str:
-    """A time-ordered identifier: 12 hexadecimal digits of milliseconds, then 20 random ones."""
-    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    """A time-ordered, unique identifier of 32 hexadecimal digits; not a secret.
+
+    Milliseconds (12), random digits of this process (12), a count of its requests (8).
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{_process}{next(_count) & 0xFFFF_FFFF:08x}"
+
+
+def _after_fork() -> None:
+    global _process
+    _process = secrets.token_hex(6)
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 @dataclass(slots=True)

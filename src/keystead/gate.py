@@ -1,11 +1,11 @@
 """The corridor: the one way from a door to a service.
 
-    1 who?      credential → principal
-    2 may they? policy decides, for the key as it is and for every encryption context
-    3 intent    a change writes its intent to the audit log first
-    4 do it     exactly one service function
-    5 record    the audit entry is durable before the reply leaves
-    6 measure   one metric sample and one span
+1 who?      credential → principal
+2 may they? policy decides, for the key as it is and for every encryption context
+3 intent    a change writes its intent to the audit log first
+4 do it     exactly one service function
+5 record    the audit entry is durable before the reply leaves
+6 measure   one metric sample and one span
 """
 
 from __future__ import annotations
@@ -13,22 +13,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Final, TypeVar, cast
 
-from keystead.audit.entry import Entry, encode
-from keystead.audit.entry import Resource as AuditResource
+from keystead.audit import entry as audit
 from keystead.call import Call
 from keystead.errors import (
     AskForRights,
     AuditUnavailable,
     DecryptionFailed,
-    KeysteadError,
     KeyStateForbids,
+    KeysteadError,
     NotFound,
     Overloaded,
     PermissionDenied,
-    Unauthenticated,
 )
 from keystead.identity.principal import ANONYMOUS, Principal
 from keystead.operations import Access, Effect, Operation, Resource
@@ -39,7 +38,7 @@ from keystead.services.house import House
 from keystead.services.keys import cache as key_cache
 from keystead.services.keys.key import Key
 from keystead.services.keys.messages import messages_needed, reserve
-from keystead.services.keys.references import main_reference, source_references
+from keystead.services.keys.references import REENCRYPTING, main_reference, source_uses
 from keystead.services.registry import BEFORE, HANDLERS, Handler
 from keystead.services.scope import Scope
 
@@ -60,8 +59,11 @@ _PRODUCES = frozenset(
         "key:wrap",
     }
 )
-_MAKES_KEYS = (CreateKey, ImportKey)
-_NO_CONTEXT: Mapping[str, str] = {}
+_MAKES_KEYS = frozenset({CreateKey, ImportKey})
+_NO_CONTEXT: Final[Mapping[str, str]] = {}
+_NO_CONTEXTS: Final = (_NO_CONTEXT,)
+
+Contexts = tuple[Mapping[str, str], ...]
 
 
 Leader = Callable[[Operation[Any], Call], Awaitable[Any]]
@@ -70,33 +72,48 @@ Leader = Callable[[Operation[Any], Call], Awaitable[Any]]
 class Shape:
     """What the gate knows of an operation type, worked out once."""
 
-    __slots__ = ("action", "before", "effect", "handler", "has_context", "items", "keyed", "slow")
+    __slots__ = (
+        "action",
+        "audited",
+        "before",
+        "changing",
+        "effect",
+        "handler",
+        "has_context",
+        "has_items",
+        "has_sources",
+        "names_key",
+        "produces",
+        "slow",
+    )
 
     def __init__(self, operation: type[Operation[Any]], handler: Handler) -> None:
         fields = operation.__struct_fields__
         self.action = operation.action
+        self.audited = operation.audited
+        self.before = BEFORE.get(operation)
+        self.changing = operation.effect in (Effect.CHANGE, Effect.CONTROL)
         self.effect = operation.effect
         self.handler = handler
-        self.before = BEFORE.get(operation)
         self.has_context = "context" in fields and operation.kind == "key"
-        self.items = "items" in fields
-        self.keyed = operation.kind == "key" and operation.effect is Effect.USE
+        self.has_items = "items" in fields
+        self.has_sources = operation in REENCRYPTING
+        self.names_key = operation.kind == "key" and operation not in _MAKES_KEYS
+        self.produces = operation.action in _PRODUCES
         self.slow = operation.action == "key:generate-data-key-pair"
 
-
-class Visit:
-    """One operation's way through the gate: what is known of it so far."""
-
-    __slots__ = ("call", "namespace", "operation", "principal", "resource", "scope", "started_ns")
-
-    def __init__(self, operation: Operation[Any], call: Call) -> None:
-        self.operation = operation
-        self.call = call
-        self.started_ns = time.time_ns()
-        self.principal = ANONYMOUS
-        self.namespace = ""
-        self.resource: PolicyResource | None = None
-        self.scope: Scope | None = None
+    def contexts(self, operation: Any) -> Contexts:
+        """The distinct encryption contexts of an operation: policy is asked about each."""
+        if self.has_context:
+            return (operation.context,)
+        if not self.has_items:
+            return _NO_CONTEXTS
+        distinct = {
+            tuple(sorted(context.items())): context
+            for item in operation.items
+            if (context := getattr(item, "context", None))
+        }
+        return tuple(distinct.values()) or _NO_CONTEXTS
 
 
 class Gate:
@@ -118,216 +135,184 @@ class Gate:
             operation.effect is Effect.CONTROL or operation.while_sealed
         ):
             return cast("ReplyT", await self._leader(operation, call))
-        return await self._walk(Visit(operation, call), None)
+        return cast("ReplyT", await self._walk(operation, call, ANONYMOUS))
 
     async def perform_as(self, principal: Principal, operation: Operation[ReplyT]) -> ReplyT:
         """Carry out an operation that the server asks of itself."""
-        return await self._walk(Visit(operation, Call(door="internal")), principal)
+        return cast("ReplyT", await self._walk(operation, Call(door="internal"), principal))
 
-    async def _walk(self, visit: Visit, principal: Principal | None) -> Any:
+    async def _walk(self, operation: Operation[Any], call: Call, principal: Principal) -> Any:
+        house = self._house
         started = time.perf_counter()
-        shape = self._shapes[type(visit.operation)]
-        outcome = "ok"
+        shape = self._shapes[type(operation)]
+        scope = Scope(house, call, principal, "", house.clock(), self._judge)
+        outcome: audit.Outcome = "ok"
         try:
-            reply = await self._carry_out(visit, shape, principal)
+            reply = await self._carry_out(operation, shape, scope)
         except KeysteadError as error:
             outcome = "denied" if isinstance(error, AskForRights) else "failed"
             if not isinstance(error, AuditUnavailable):
-                await self._record(visit, shape, outcome, error.code)
+                await self._record(operation, shape, scope, outcome, error.code)
             raise
         except Exception:
             outcome = "failed"
-            await self._record(visit, shape, outcome, "internal-error")
+            await self._record(operation, shape, scope, outcome, "internal-error")
             raise
         finally:
-            self._house.metrics.observe(shape.action, outcome, time.perf_counter() - started)
-            if self._house.traces is not None:
-                self._house.traces.record(visit.call, shape.action, outcome, visit.started_ns)
+            house.metrics.observe(shape.action, outcome, time.perf_counter() - started)
+            if house.traces is not None:
+                house.traces.record(call, shape.action, outcome, int(scope.now * 1e9))
         return reply
 
-    async def _carry_out(self, visit: Visit, shape: Shape, principal: Principal | None) -> Any:
-        house, operation, call = self._house, visit.operation, visit.call
+    async def _carry_out(self, operation: Operation[Any], shape: Shape, scope: Scope) -> Any:
+        house = self._house
         if not operation.while_sealed:
             house.seal.require_unsealed()
             if house.feed.stale():
                 await house.feed.catch_up()
-            visit.namespace = house.namespaces.id_of(call.namespace)
-        visit.principal = principal or await self._identify(visit)  # 1
-        scope = await self._admit(visit, shape)  # 2
+            scope.namespace = house.namespaces.id_of(scope.call.namespace)
+        if operation.access is not Access.ANYONE and scope.principal is ANONYMOUS:
+            principal = house.authenticator.cached(scope.call)  # 1
+            scope.principal = principal or await self._authenticate(scope)
+        await self._admit(operation, shape, scope)  # 2
         if shape.effect is Effect.USE:
-            reply = await self._use(visit, shape, scope)
+            reply = await self._use(operation, shape, scope)  # 4
         elif shape.effect is Effect.CHANGE:
-            reply = await self._change(visit, shape, scope)
+            reply = await self._change(operation, shape, scope)  # 3, 4
         elif shape.effect is Effect.READ:
             reply = await house.store.read(lambda reader: shape.handler(operation, scope, reader))
         else:
-            if shape.effect is Effect.CONTROL:
-                await self._record(visit, shape, phase="intent")  # 3
+            if shape.changing:
+                await self._record(operation, shape, scope, phase="intent")  # 3
             reply = await shape.handler(operation, scope)  # 4
-        await self._record(visit, shape, "ok")  # 5
+        await self._record(operation, shape, scope, "ok")  # 5
         return reply
 
     # --- 1 who? -------------------------------------------------------------------------
 
-    async def _identify(self, visit: Visit) -> Principal:
-        if visit.operation.access is Access.ANYONE:
-            return ANONYMOUS
-        authenticator, call = self._house.authenticator, visit.call
-        principal = authenticator.cached(call)
-        if principal is None:
-            principal = await self._house.store.read(
-                lambda reader: authenticator.authenticate(call, reader)
-            )
+    async def _authenticate(self, scope: Scope) -> Principal:
+        """Know a caller that is not at hand, and spend one use of a token that has few."""
+        authenticator, call, store = self._house.authenticator, scope.call, self._house.store
+        principal = await store.read(lambda reader: authenticator.authenticate(call, reader))
         if principal.uses_limited:
-            await self._house.store.write(lambda tx: authenticator.spend_use(call, tx))
+            await store.write(lambda tx: authenticator.spend_use(call, tx))
         return principal
 
     # --- 2 may they? --------------------------------------------------------------------
 
-    async def _admit(self, visit: Visit, shape: Shape) -> Scope:
-        """Resolve what the operation is about, ask policy, and make the scope.
+    async def _admit(self, operation: Operation[Any], shape: Shape, scope: Scope) -> None:
+        """Resolve what the operation is about, and ask policy.
 
         What is not there and what may not be known of look the same to who may not ask.
         """
-        house, operation = self._house, visit.operation
-        scope = visit.scope = Scope(
-            house=house,
-            call=visit.call,
-            principal=visit.principal,
-            namespace=visit.namespace,
-            now=house.clock(),
-            permits=lambda action, resource: self._permits(visit, action, resource, _NO_CONTEXT),
-        )
         if operation.access is not Access.POLICY:
-            visit.resource = self._plain(visit, operation.resource())
-            return scope
+            scope.resource = self._plain(scope, operation.resource())
+            return
         missing = ""
-        if operation.kind == "key" and not isinstance(operation, _MAKES_KEYS):
-            missing = await self._resolve(visit, scope)
-        if visit.resource is None:
-            visit.resource = self._plain(visit, operation.resource())
-        for context in self._contexts(operation, shape):
-            if not self._permits(visit, shape.action, visit.resource, context):
-                raise PermissionDenied(
-                    f"{visit.principal.name} may not {shape.action} {visit.resource.name}".rstrip()
-                    + ".",
-                    hint="Ask why: keystead policy why.",
-                    action=shape.action,
-                    resource=visit.resource.name,
-                )
-        if missing and shape.keyed:
+        if shape.names_key and (reference := main_reference(operation)):
+            key = self._house.keys.find(scope.namespace, reference)
+            if key is None:
+                key = await self._load_key(scope.namespace, reference)
+            if key is None:
+                if not operation.resource().name:
+                    raise DecryptionFailed
+                missing = reference
+            else:
+                scope.target = key
+                scope.resource = key.resource
+        if scope.resource is None:
+            scope.resource = self._plain(scope, operation.resource())
+        for context in shape.contexts(operation):
+            if not self._judge(scope, shape.action, scope.resource, context):
+                raise _denied(scope, shape.action, scope.resource.name)
+        if missing and shape.effect is Effect.USE:
             raise NotFound(f"There is no key {missing}.", key=missing)
-        return scope
+        if shape.has_sources:
+            await self._admit_sources(operation, shape, scope)
 
-    async def _resolve(self, visit: Visit, scope: Scope) -> str:
-        """Load the keys that the operation needs; return the main one's name if it is missing."""
-        reference = main_reference(visit.operation)
-        if not reference:
-            return ""
-        key = await self._key(visit.namespace, reference)
-        if key is None:
-            if not visit.operation.resource().name:
-                raise DecryptionFailed
-            return reference
-        scope.target = key
-        visit.resource = key.resource
-        for source in source_references(visit.operation):
-            found = await self._key(visit.namespace, source)
-            if found is None:
+    async def _admit_sources(self, operation: Any, shape: Shape, scope: Scope) -> None:
+        """The keys whose ciphertexts are re-encrypted are used too: policy is asked of each."""
+        sources: dict[str, Key] = {}
+        for (reference, _), context in source_uses(operation).items():
+            key = self._house.keys.find(scope.namespace, reference)
+            key = key or await self._load_key(scope.namespace, reference)
+            if key is None:
                 continue
-            if not self._permits(visit, visit.operation.action, found.resource, _NO_CONTEXT):
-                raise PermissionDenied(action=visit.operation.action, resource=found.record.name)
-            scope.sources[source] = found
-        return ""
+            if not self._judge(scope, shape.action, key.resource, context):
+                raise _denied(scope, shape.action, key.record.name)
+            sources[reference] = key
+        scope.sources = sources
 
-    async def _key(self, namespace: str, reference: str) -> Key | None:
-        keys, feed = self._house.keys, self._house.feed
-        key = keys.find(namespace, reference)
-        while key is None:
+    async def _load_key(self, namespace: str, reference: str) -> Key | None:
+        """Load a key that is not at hand, and keep it unless it changed meanwhile."""
+        feed = self._house.feed
+        while True:
             generation = feed.generation
             key = await self._house.store.read(
                 lambda reader: key_cache.load(reader, namespace, reference)
             )
-            if key is None:
-                return None
             if feed.stale():
                 await feed.catch_up()
-            if feed.generation != generation:
-                key = None  # something changed while this was read: read it again
-                continue
-            keys.admit(reference, key)
+            if feed.generation == generation:
+                break
+        if key is not None:
+            self._house.keys.admit(reference, key)
         return key
 
-    def _permits(
+    def _judge(
         self,
-        visit: Visit,
+        scope: Scope,
         action: str,
         resource: Resource | PolicyResource,
-        context: Mapping[str, str],
+        context: Mapping[str, str] = _NO_CONTEXT,
     ) -> bool:
-        principal, call = visit.principal, visit.call
+        principal, call = scope.principal, scope.call
         if principal.root:
             return True
         if isinstance(resource, Resource):
-            resource = self._plain(visit, resource)
+            resource = self._plain(scope, resource)
         certificate = call.client_certificate
-        decision = self._house.policies.decide(
-            principal,
-            action,
-            resource,
-            DecisionContext(
-                source_ip=call.source_ip,
-                now=visit.started_ns / 1e9,
-                door=call.door,
-                mfa=principal.mfa,
-                encryption_context=context,
-                certificate_sha256=hashlib.sha256(certificate).hexdigest() if certificate else "",
-            ),
+        asked = DecisionContext(
+            source_ip=call.source_ip,
+            now=scope.now,
+            door=call.door,
+            mfa=principal.mfa,
+            encryption_context=context,
+            certificate_sha256=hashlib.sha256(certificate).hexdigest() if certificate else "",
         )
-        return decision.allowed
+        return self._house.policies.decide(principal, action, resource, asked).allowed
 
-    def _plain(self, visit: Visit, resource: Resource) -> PolicyResource:
+    def _plain(self, scope: Scope, resource: Resource) -> PolicyResource:
         return PolicyResource(
             kind=resource.kind,
-            namespace=visit.namespace,
+            namespace=scope.namespace,
             name=resource.name,
             attributes={},
             tags={},
-            cache_key=(resource.kind, visit.namespace, resource.name),
+            cache_key=(resource.kind, scope.namespace, resource.name),
         )
-
-    def _contexts(self, operation: Any, shape: Shape) -> Iterable[Mapping[str, str]]:
-        """The distinct encryption contexts of an operation: policy is asked about each."""
-        if shape.has_context:
-            return (operation.context or _NO_CONTEXT,)
-        if not shape.items:
-            return (_NO_CONTEXT,)
-        distinct = {
-            tuple(sorted(context.items())): context
-            for item in operation.items
-            if (context := getattr(item, "context", None))
-        }
-        return distinct.values() or (_NO_CONTEXT,)
 
     # --- 3 and 4 ------------------------------------------------------------------------
 
-    async def _use(self, visit: Visit, shape: Shape, scope: Scope) -> Any:
-        key = scope.target
-        slow = shape.slow or visit.call.size > LARGE_BODY_BYTES
+    async def _use(self, operation: Any, shape: Shape, scope: Scope) -> Any:
+        key: Key | None = scope.target
+        slow = shape.slow or scope.call.size > LARGE_BODY_BYTES
         if key is not None:
             slow = slow or key.spec.slow
-            if key.spec.message_limit is not None and shape.action in _PRODUCES:
-                await self._reserve_messages(visit, scope)
+            if shape.produces and key.spec.message_limit is not None:
+                count = len(operation.items) if shape.has_items else 1
+                if messages_needed(key, count):
+                    key = scope.target = await self._reserve_messages(scope, key, count)
         if slow:
-            reply = await self._in_pool(shape.handler, visit.operation, scope)
+            reply = await self._in_pool(shape.handler, operation, scope)
         else:
-            reply = shape.handler(visit.operation, scope)
+            reply = shape.handler(operation, scope)
         if key is not None and scope.key_version is not None:
             self._house.usage.count(
-                visit.namespace,
+                scope.namespace,
                 key.id,
                 scope.key_version,
-                visit.principal.name,
+                scope.principal.name,
                 shape.action,
                 scope.uses,
                 scope.now,
@@ -344,39 +329,29 @@ class Gate:
         finally:
             self._queued -= 1
 
-    async def _reserve_messages(self, visit: Visit, scope: Scope) -> None:
+    async def _reserve_messages(self, scope: Scope, key: Key, count: int) -> Key:
         """Reserve messages of the primary version; rotate the key when they are used up."""
-        count = len(getattr(visit.operation, "items", ())) or 1
         for _ in range(2):
-            key: Key = scope.target
-            version = key.versions.get(key.primary)
-            if version is None or not (needed := messages_needed(version, count)):
-                return
-            granted = await self._house.store.write(
-                lambda tx, key=key, version=version, needed=needed: reserve(
-                    tx, key, version, needed
-                )
-            )
-            if granted:
-                assert version.allowance is not None
-                version.allowance += needed
-                return
+            needed = messages_needed(key, count)
+            if not needed:
+                return key
+            if await self._house.store.write(partial(reserve, key=key, count=needed)):
+                key.versions[key.primary].grant(needed)
+                return key
             await self.perform_as(SERVER, RotateKey(key=key.id))
-            scope.target = await self._key(visit.namespace, key.id) or key
+            key = await self._load_key(scope.namespace, key.id) or key
         raise KeyStateForbids("This key has reached its message limit and could not be rotated.")
 
-    async def _change(self, visit: Visit, shape: Shape, scope: Scope) -> Any:
+    async def _change(self, operation: Operation[Any], shape: Shape, scope: Scope) -> Any:
         """Intent, slow preparation, one transaction; then every cache of this worker knows."""
-        house, operation, call = self._house, visit.operation, visit.call
-        await self._record(visit, shape, phase="intent")  # 3
+        house, call = self._house, scope.call
+        await self._record(operation, shape, scope, phase="intent")  # 3
         if shape.before is not None:
             before = shape.before
             scope.prepared = await self._in_pool(
                 house.store.read_now, lambda reader: before(operation, scope, reader)
             )
-        work = shape.handler
-        if call.idempotency_key:
-            work = idempotency.once(work)
+        work = idempotency.once(shape.handler) if call.idempotency_key else shape.handler
         reply = await house.store.write(  # 4
             lambda tx: work(operation, scope, tx), request_id=call.request_id
         )
@@ -386,54 +361,68 @@ class Gate:
     # --- 5 record -----------------------------------------------------------------------
 
     async def _record(
-        self, visit: Visit, shape: Shape, outcome: Any = "", reason: str = "", *, phase: Any = ""
+        self,
+        operation: Operation[Any],
+        shape: Shape,
+        scope: Scope,
+        outcome: audit.Outcome = "",
+        reason: str = "",
+        *,
+        phase: audit.Phase | None = None,
     ) -> None:
-        """Write entries, one for each distinct encryption context, and wait till they are durable."""
-        operation, call, principal, scope = (
-            visit.operation,
-            visit.call,
-            visit.principal,
-            visit.scope,
-        )
-        resource = visit.resource
-        details: dict[str, str | int | bool] = {}
-        for name in operation.audited:
-            value = getattr(operation, name)
-            if value is not None and value != "":
-                details[name] = value
-        if scope is not None:
-            details |= scope.details
+        """Write an entry for each distinct encryption context; return once they are durable."""
+        call, principal = scope.call, scope.principal
+        details = scope.details
+        if shape.audited:
+            details = details | _audited(operation, shape)
+        if phase is None:
+            phase = "outcome" if shape.changing else "event"
+        resource = scope.resource
         if resource is None:
             named = operation.resource()
-            audited = AuditResource(named.kind, "", named.name)
+            about = audit.Resource(named.kind, "", named.name)
         else:
-            audited = AuditResource(
-                resource.kind, str(resource.attributes.get("id", "")), resource.name
+            about = audit.Resource(
+                resource.kind, cast("str", resource.attributes.get("id", "")), resource.name
             )
-        changing = shape.effect in (Effect.CHANGE, Effect.CONTROL)
-        essential = changing and operation.kind == "system"
         durable = None
-        for context in self._contexts(operation, shape):
-            entry = Entry(
+        for context in shape.contexts(operation):
+            entry = audit.Entry(
                 action=shape.action,
-                context=context,  # type: ignore[arg-type]
+                context=cast("dict[str, str]", context),
                 details=details,
                 door=call.door,
-                key_version=(scope.key_version or 0) if scope is not None else 0,
-                namespace=visit.namespace,
+                key_version=scope.key_version or 0,
+                namespace=scope.namespace,
                 node=self._house.node,
                 outcome=outcome,
-                phase=phase or ("outcome" if changing else "event"),
+                phase=phase,
                 principal=principal.name,
                 reason=reason,
                 request_id=call.request_id,
-                resource=audited,
+                resource=about,
                 root=principal.root and principal is not SERVER,
                 source_ip=call.source_ip,
                 time=time.time_ns(),
                 token_accessor=principal.accessor,
                 trace_id=call.trace_id,
             )
-            durable = self._house.audit.append(encode(entry), essential=essential)
+            essential = shape.changing and operation.kind == "system"
+            durable = self._house.audit.append(audit.encode(entry), essential=essential)
         if durable is not None:
             await durable
+
+
+def _audited(operation: Operation[Any], shape: Shape) -> dict[str, str | int | bool]:
+    values = {name: getattr(operation, name) for name in shape.audited}
+    return {name: value for name, value in values.items() if value is not None and value != ""}
+
+
+def _denied(scope: Scope, action: str, name: str) -> PermissionDenied:
+    what = f"{action} {name}".rstrip()
+    return PermissionDenied(
+        f"{scope.principal.name} may not {what}.",
+        hint=f"Ask why: keystead policy why {scope.principal.name} {what}",
+        action=action,
+        resource=name,
+    )

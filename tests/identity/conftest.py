@@ -86,7 +86,7 @@ class Desk:
             principal=principal,
             namespace=self.namespaces.id_of(namespace),
             now=self.now,
-            permits=lambda action, resource: self.permits(principal, action, resource),
+            judge=lambda scope, action, resource: self.permits(principal, action, resource),
         )
         handler = HANDLERS[kind]
         if kind.effect is Effect.READ:

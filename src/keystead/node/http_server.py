@@ -13,14 +13,14 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from keystead.doors.asgi import CLIENT_CERTIFICATE
 from keystead.errors import ConfigurationError
 
-CERTIFICATE_KEY = "keystead.client_certificate"
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 DRAIN_SECONDS = 10
@@ -65,7 +65,7 @@ class _Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self.certificate is not None:
-            self.scope[CERTIFICATE_KEY] = self.certificate  # type: ignore[typeddict-unknown-key]
+            cast("dict[str, object]", self.scope)[CLIENT_CERTIFICATE] = self.certificate
 
 
 class HttpServer:

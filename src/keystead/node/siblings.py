@@ -60,9 +60,7 @@ class _Answer(_Message, frozen=True):
     hint: str = ""
 
 
-_decode = msgspec.msgpack.Decoder(
-    _RootKey | _WantRootKey | _SealNow | _Ask | _Answer  # type: ignore[arg-type]
-).decode
+_decode = msgspec.msgpack.Decoder(_RootKey | _WantRootKey | _SealNow | _Ask | _Answer).decode
 
 
 def _error_named(code: str) -> type[KeysteadError]:

@@ -104,9 +104,7 @@ async def _dev_token(worker: Worker, options: DevOptions, folder: Path) -> str:
     kept = folder / "root.token"
     token = options.root_token
     if not worker.house.seal.initialized:
-        made = await worker.gate.perform(
-            Initialize(shares=1, threshold=1), Call(door="internal")
-        )
+        made = await worker.gate.perform(Initialize(shares=1, threshold=1), Call(door="internal"))
         token = token or made.root_token
     elif token is None and kept.exists():
         token = kept.read_text().strip()

@@ -135,19 +135,16 @@ class Supervisor:
 
     def _stop(self) -> None:
         """End the workers first, so that their last entries reach the audit writer."""
-        writer, *workers = self._children or [None]
-        for child in workers:
-            if child is not None and child.process is not None:
-                child.process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
-        for child in [*workers, writer]:
-            if child is None or child.process is None:
-                continue
-            if child is writer:
-                child.process.terminate()
-            try:
-                child.process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                child.process.kill()
-                child.process.wait()
+        writer, workers = self._children[:1], self._children[1:]
+        for generation in (workers, writer):
+            running = [child.process for child in generation if child.process is not None]
+            for process in running:
+                process.terminate()
+            for process in running:
+                try:
+                    process.wait(max(0.1, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
         self._run.cleanup()

@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from keystead.audit.committer import ThreadCommitter
+from keystead.audit.sinks.file import FileConfig
 from keystead.audit.sinks.shipper import Shipper
+from keystead.audit.sinks.syslog import SyslogConfig
+from keystead.audit.sinks.webhook import WebhookConfig
 from keystead.call import Call
 from keystead.crypto import KeyMaterial
 from keystead.doors.http import HttpApplication, Readiness
@@ -86,8 +89,6 @@ class Worker:
         keyring = Keyring()
         namespaces = Namespaces()
         store.sealer = keyring
-        authenticator = Authenticator(namespaces, keyring, time.time)
-        authenticator.sealer = keyring
         committer = self._open_audit()
         seal = SealState(store, keyring, plan.seal)
         self.house = House(
@@ -95,7 +96,7 @@ class Worker:
             keyring=keyring,
             namespaces=namespaces,
             seal=seal,
-            authenticator=authenticator,
+            authenticator=Authenticator(namespaces, keyring, time.time),
             policies=PolicyEngine(),
             audit=AuditLog(plan.audit_dir, committer, plan.node),
             feed=ChangeFeed(store, plan.board),
@@ -126,9 +127,7 @@ class Worker:
         return ThreadCommitter(plan.audit_dir)
 
     def _application(self) -> HttpApplication:
-        application = HttpApplication(
-            readiness=self._readiness, metrics=self.house.metrics.render
-        )
+        application = HttpApplication(readiness=self._readiness, metrics=self.house.metrics.render)
         door = RestDoor(self.gate, body_limit=self._plan.max_body_bytes)
         application.register("/api/v1/", door)
         return application
@@ -182,16 +181,13 @@ class Worker:
 
     def _start_sinks(self) -> None:
         sinks = self._plan.sinks
-        for kind, configs in (
-            ("file", sinks.file),
-            ("syslog", sinks.syslog),
-            ("webhook", sinks.webhook),
-        ):
-            for number, config in enumerate(configs):
-                cursor = self._plan.audit_dir / f"sink-{kind}-{number}.cursor"
-                shipper = Shipper(self._plan.audit_dir, config.open(), cursor)
-                shipper.start()
-                self._shippers.append(shipper)
+        configs: list[FileConfig | SyslogConfig | WebhookConfig]
+        configs = [*sinks.file, *sinks.syslog, *sinks.webhook]
+        for number, config in enumerate(configs):
+            cursor = self._plan.audit_dir / f"sink-{number}.cursor"
+            shipper = Shipper(self._plan.audit_dir, config.open(), cursor)
+            shipper.start()
+            self._shippers.append(shipper)
 
     # --- sealed and unsealed ------------------------------------------------------------
 

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from keystead.audit.chain import Finding
 from keystead.audit.checkpoints import last_note
 from keystead.audit.proof import prove
 from keystead.audit.query import Query, search
-from keystead.audit.verify import Finding, verify
+from keystead.audit.verify import verify
 from keystead.errors import InvalidRequest, NotFound
 from keystead.operations.audit import (
     AuditEntries,

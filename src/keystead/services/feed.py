@@ -46,7 +46,7 @@ class Board:
 
     def read(self) -> bytes:
         """The board as it is; differs from an earlier reading if anything changed."""
-        return self._memory[:]
+        return bytes(self._memory[:])
 
 
 Listener = Callable[[Sequence["Change"]], Awaitable[None]]

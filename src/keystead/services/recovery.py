@@ -26,10 +26,7 @@ async def resolve_intents(house: House, *, settle_seconds: float) -> None:
         if intent.time_ns > newest_ns:
             clean = min(clean, intent.index)
             continue
-        request_id = intent.request_id
-        committed = await house.store.read(
-            lambda reader, request_id=request_id: reader.change_of_request(request_id)
-        )
+        committed = await _was_committed(house, intent.request_id)
         entry = Entry(
             action=intent.action,
             details={"recovered": True, "committed": committed},
@@ -39,9 +36,13 @@ async def resolve_intents(house: House, *, settle_seconds: float) -> None:
             outcome="ok" if committed else "unknown",
             phase="outcome",
             principal=intent.principal,
-            request_id=request_id,
+            request_id=intent.request_id,
             resource=intent.resource,
             time=time.time_ns(),
         )
         await house.audit.append(encode(entry))
     await asyncio.to_thread(mark_clean, directory, clean)
+
+
+async def _was_committed(house: House, request_id: str) -> bool:
+    return await house.store.read(lambda reader: reader.change_of_request(request_id))

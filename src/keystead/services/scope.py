@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from keystead.call import Call
 from keystead.identity.principal import Principal
 from keystead.operations import Resource
+from keystead.policy.engine import PolicyResource
 
 if TYPE_CHECKING:
     from keystead.services.house import House
 
+Judge = Callable[["Scope", str, Resource | PolicyResource], bool]
 
 @dataclass(slots=True)
 class Scope:
@@ -20,10 +22,10 @@ class Scope:
 
     ``namespace`` is the identifier of the namespace it happens in. ``target`` is the thing
     the gate resolved before policy was asked (a ``Key`` for key operations, else None);
-    ``sources`` are the other keys whose ciphertexts are opened, by identifier.
-    ``prepared`` is what the operation's ``before`` function returned. ``permits`` asks policy
-    about something else for the same caller. ``details``, ``key_version`` and ``uses`` (of
-    that version, for the counters) go into the audit entry; never put a secret there.
+    ``sources`` are the other keys whose ciphertexts are opened, by identifier. ``resource``
+    is what policy was asked about. ``prepared`` is what the operation's ``before`` function
+    returned. ``details``, ``key_version`` and ``uses`` (of that version, for the counters)
+    go into the audit entry; never put a secret there.
     """
 
     house: House
@@ -31,10 +33,15 @@ class Scope:
     principal: Principal
     namespace: str
     now: float
-    permits: Callable[[str, Resource], bool]
+    judge: Judge
     target: Any = None
-    sources: dict[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, Any] = field(default_factory=dict)
+    resource: PolicyResource | None = None
     prepared: Any = None
     key_version: int | None = None
     uses: int = 1
     details: dict[str, str | int | bool] = field(default_factory=dict)
+
+    def permits(self, action: str, resource: Resource | PolicyResource) -> bool:
+        """Ask policy about something else for the same caller."""
+        return self.judge(self, action, resource)

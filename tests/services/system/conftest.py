@@ -49,7 +49,7 @@ class House(SimpleNamespace):
             principal=ANONYMOUS,
             namespace=self.namespaces.id_of(namespace),
             now=self.clock(),
-            permits=lambda action, resource: True,
+            judge=lambda scope, action, resource: True,
         )
         if prepare := BEFORE.get(type(operation)):
             scope.prepared = await self.store.read(lambda r: prepare(operation, scope, r))

@@ -14,9 +14,7 @@ ItemT = TypeVar("ItemT")
 ValueT = TypeVar("ValueT")
 
 
-def each(
-    scope: Scope, items: Iterable[ItemT], act: Callable[[ItemT], ValueT]
-) -> Results[ValueT]:
+def each(scope: Scope, items: Iterable[ItemT], act: Callable[[ItemT], ValueT]) -> Results[ValueT]:
     """Do ``act`` for every item and report item by item, in order.
 
     What the caller did wrong (a KeysteadError) fails its item; anything else fails the batch.

@@ -27,7 +27,9 @@ from keystead.services.scope import Scope
 _USAGE = Usage.ENCRYPT_DECRYPT
 
 
-def seal(key: Key, version: KeyVersion, plaintext: bytes, context: dict[str, str], aad: bytes) -> bytes:
+def seal(
+    key: Key, version: KeyVersion, plaintext: bytes, context: dict[str, str], aad: bytes
+) -> bytes:
     """Encrypt under a version: header ‖ body (see ``crypto.ciphertext``).
 
     For RSA the header, the context and the aad are the OAEP label.

@@ -36,9 +36,7 @@ def generate_wrapping_key(
 
 
 @changes(CreateWrappingKey)
-def create_wrapping_key(
-    operation: CreateWrappingKey, scope: Scope, tx: Transaction
-) -> WrappingKey:
+def create_wrapping_key(operation: CreateWrappingKey, scope: Scope, tx: Transaction) -> WrappingKey:
     key_spec = spec(operation.spec)
     material: KeyMaterial = scope.prepared
     public = public_der(key_spec, material)
@@ -49,9 +47,7 @@ def create_wrapping_key(
         WRAPPING_KEY,
         scope.namespace,
         identifier,
-        WrappingKeyRecord(
-            spec=operation.spec, material=material.reveal(), expires_at=expires_at
-        ),
+        WrappingKeyRecord(spec=operation.spec, material=material.reveal(), expires_at=expires_at),
     )
     return WrappingKey(
         id=identifier,
@@ -105,9 +101,7 @@ def import_key(operation: ImportKey, scope: Scope, tx: Transaction) -> KeyView:
         state=State.ACTIVE,
         primary=1,
         versions=[
-            VersionState(
-                version=1, state=State.ACTIVE, created_at=scope.now, origin="imported"
-            )
+            VersionState(version=1, state=State.ACTIVE, created_at=scope.now, origin="imported")
         ],
         created_at=scope.now,
         origin="imported",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from keystead.crypto.ciphertext import pack_header
 from keystead.crypto import KeyMaterial, KeySpec, Usage, open_private, spec
+from keystead.crypto.ciphertext import pack_header
 from keystead.errors import (
     ContextRequired,
     KeyStateForbids,
@@ -17,6 +17,7 @@ from keystead.policy.engine import PolicyResource
 from keystead.services.keys.records import KeyRecord, MaterialRecord
 from keystead.services.keys.states import ALLOWS, Purpose, State, effective
 
+
 class KeyVersion:
     """One version: its effective state, its opened handle, and its ciphertext header.
 
@@ -24,13 +25,21 @@ class KeyVersion:
     reserve more (None: the algorithm has no limit to count).
     """
 
-    __slots__ = ("_handle", "_material", "allowance", "created_at", "header", "number", "public", "state")
+    __slots__ = (
+        "_handle",
+        "_material",
+        "allowance",
+        "created_at",
+        "header",
+        "number",
+        "public",
+        "state",
+    )
 
     def __init__(
         self,
         number: int,
         state: State,
-        created_at: float,
         header: bytes,
         material: KeyMaterial,
         public: bytes | None,
@@ -38,7 +47,6 @@ class KeyVersion:
     ) -> None:
         self.number = number
         self.state = state
-        self.created_at = created_at
         self.header = header
         self.public = public
         self.allowance: int | None = 0 if counted else None
@@ -66,6 +74,11 @@ class KeyVersion:
                 version=self.number,
             )
         self.allowance -= 1
+
+    def grant(self, messages: int) -> None:
+        """Add messages that were reserved in the store."""
+        if self.allowance is not None:
+            self.allowance += messages
 
     def reveal(self) -> bytes:
         """The material itself: for export and for nothing else."""
@@ -99,7 +112,6 @@ class Key:
             number: KeyVersion(
                 number,
                 effective(record.state, state.state),
-                state.created_at,
                 pack_header(self.spec.code, bytes.fromhex(key_id), number),
                 KeyMaterial(materials[number].material),
                 materials[number].public,
@@ -140,7 +152,9 @@ class Key:
         version = self.versions.get(self.primary if number is None else number)
         if version is None:
             raise NotFound(
-                f"Key {self.record.name} has no version {number}.", key=self.record.name, version=number
+                f"Key {self.record.name} has no version {number}.",
+                key=self.record.name,
+                version=number,
             )
         return self._allowing(version, Purpose.PROCESS)
 

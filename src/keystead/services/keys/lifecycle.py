@@ -109,9 +109,7 @@ def record_of(reader: Reader, scope: Scope, reference: str) -> tuple[str, KeyRec
     return found
 
 
-def save(
-    tx: Transaction, scope: Scope, key_id: str, record: KeyRecord
-) -> KeyView:
+def save(tx: Transaction, scope: Scope, key_id: str, record: KeyRecord) -> KeyView:
     tx.put(KEY, scope.namespace, key_id, record)
     return view(tx, scope.namespace, key_id, record)
 
@@ -185,14 +183,10 @@ def add_version(
             state=record.state,
         )
     number = len(record.versions) + 1
-    added = VersionState(
-        version=number, state=State.ACTIVE, created_at=scope.now, origin=origin
-    )
+    added = VersionState(version=number, state=State.ACTIVE, created_at=scope.now, origin=origin)
     put_material(tx, scope, key_id, record, number, material)
     scope.key_version = number
-    changed = msgspec.structs.replace(
-        record, primary=number, versions=[*record.versions, added]
-    )
+    changed = msgspec.structs.replace(record, primary=number, versions=[*record.versions, added])
     return save(tx, scope, key_id, changed)
 
 

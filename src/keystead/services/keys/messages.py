@@ -7,25 +7,26 @@ handed out: it is the margin for what a thread may spend twice.
 
 from __future__ import annotations
 
-from keystead.services.keys.key import Key, KeyVersion
+from keystead.services.keys.key import Key
 from keystead.services.keys.records import RESERVATION, MessageReservation, material_id
 from keystead.store.transaction import Transaction
 
 BLOCK = 1 << 20
 
 
-def messages_needed(version: KeyVersion, count: int) -> int:
-    """How many messages must be reserved before ``count`` more are encrypted; 0: none."""
-    if version.allowance is None or version.allowance >= count:
+def messages_needed(key: Key, count: int) -> int:
+    """How many messages to reserve before the primary version encrypts ``count`` more."""
+    version = key.versions.get(key.primary)
+    if version is None or version.allowance is None or version.allowance >= count:
         return 0
     return max(BLOCK, count)
 
 
-def reserve(tx: Transaction, key: Key, version: KeyVersion, count: int) -> bool:
-    """Reserve ``count`` messages of a version; False if its limit would be passed."""
+def reserve(tx: Transaction, *, key: Key, count: int) -> bool:
+    """Reserve messages of the primary version; False if its limit would be passed."""
     limit = key.spec.message_limit
     assert limit is not None
-    place = material_id(key.id, version.number)
+    place = material_id(key.id, key.primary)
     present = tx.get(RESERVATION, key.namespace, place)
     reserved = (present.reserved if present else 0) + count
     if reserved > limit - BLOCK:

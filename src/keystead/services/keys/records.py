@@ -86,12 +86,19 @@ class MessageReservation(msgspec.Struct, frozen=True):
     reserved: int
 
 
+def _next_destruction(record: KeyRecord) -> float | None:
+    due = [record.destroy_at, *(version.destroy_at for version in record.versions)]
+    return min((at for at in due if at is not None), default=None)
+
+
 KEY = Kind(
     "key",
     KeyRecord,
     name_of=lambda r: r.name,
     state_of=lambda r: r.state,
-    expires_of=lambda r: r.destroy_at or min((v.destroy_at for v in r.versions if v.destroy_at), default=None),
+    expires_of=lambda r: (
+        r.destroy_at or min((v.destroy_at for v in r.versions if v.destroy_at), default=None)
+    ),
 )
 MATERIAL = Kind("key-material", MaterialRecord, parent_of=lambda r: r.key_id)
 ALIAS = Kind("key-alias", AliasRecord, parent_of=lambda r: r.key_id)

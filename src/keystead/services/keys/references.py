@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from keystead.crypto.ciphertext import parse
 from keystead.errors import DecryptionFailed
 from keystead.operations import Operation
 from keystead.operations.cryptography import Decrypt, Reencrypt, ReencryptBatch
+
+REENCRYPTING = frozenset({Reencrypt, ReencryptBatch})
 
 
 def main_reference(operation: Operation[Any]) -> str:
@@ -16,23 +19,29 @@ def main_reference(operation: Operation[Any]) -> str:
     Empty if the operation is about no single key. Raises DecryptionFailed for a ciphertext
     that names no key when the operation does not either.
     """
-    if isinstance(operation, Decrypt) and not operation.key:
-        return parse(operation.ciphertext).key_id.hex()
-    return operation.resource().name
+    if operation.names is None:
+        return ""
+    name: str = getattr(operation, operation.names)
+    if name or not isinstance(operation, Decrypt):
+        return name
+    return parse(operation.ciphertext).key_id.hex()
 
 
-def source_references(operation: Operation[Any]) -> list[str]:
-    """The keys, besides the main one, whose ciphertexts the operation opens."""
-    if isinstance(operation, Reencrypt):
-        items = [operation.ciphertext]
-    elif isinstance(operation, ReencryptBatch):
-        items = [item.ciphertext for item in operation.items]
-    else:
-        return []
-    references = set()
-    for ciphertext in items:
+def source_uses(
+    operation: Reencrypt | ReencryptBatch,
+) -> dict[tuple[str, tuple[tuple[str, str], ...]], Mapping[str, str]]:
+    """The keys whose ciphertexts are opened, each with the contexts they were made with.
+
+    By key identifier and context. Ciphertexts that are not Keystead's are passed over here:
+    they fail where they are opened.
+    """
+    items = operation.items if isinstance(operation, ReencryptBatch) else [operation]
+    used: dict[tuple[str, tuple[tuple[str, str], ...]], Mapping[str, str]] = {}
+    for item in items:
         try:
-            references.add(parse(ciphertext).key_id.hex())
+            reference = parse(item.ciphertext).key_id.hex()
         except DecryptionFailed:
-            continue  # the item's own failure is reported where it is opened
-    return sorted(references)
+            continue
+        context = item.source_context
+        used[reference, tuple(sorted(context.items()))] = context
+    return used

@@ -50,9 +50,7 @@ def _sign(scope: Scope, item: SignItem | Sign) -> Signed:
         signature_format=_format(key, item.signature_format),
     )
     algorithm = item.algorithm or key.spec.algorithms[_SIGN][0]
-    return Signed(
-        signature=signature, key_id=key.id, version=version.number, algorithm=algorithm
-    )
+    return Signed(signature=signature, key_id=key.id, version=version.number, algorithm=algorithm)
 
 
 def _candidates(key: Key, usage: Usage, number: int | None) -> Iterator[KeyVersion]:

@@ -22,7 +22,7 @@ class State(StrEnum):
 
 
 class Purpose(Enum):
-    """What key material is wanted for: to protect something new, or to process what is protected."""
+    """What material is wanted for: to protect something new, or to process what is protected."""
 
     PROTECT = "protect"
     PROCESS = "process"

@@ -13,8 +13,8 @@ from keystead.operations.keys import (
     ShowKey,
     VersionView,
 )
-from keystead.services.keys.records import KEY, MATERIAL, KeyRecord
 from keystead.services.keys.cache import find_record
+from keystead.services.keys.records import KEY, MATERIAL, KeyRecord
 from keystead.services.registry import reads
 from keystead.services.scope import Scope
 from keystead.store.transaction import Reader
