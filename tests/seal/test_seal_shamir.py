@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keystead.crypto.material import KeyMaterial
-from keystead.errors import InvalidRequest, KeysteadError, UnsealFailed
+from keystead.errors import InvalidRequest, UnsealFailed
 from keystead.seal.shamir import ShamirSeal, join, read_share, split
 
 sharings = st.integers(2, 16).flatmap(
@@ -64,13 +65,9 @@ def test_one_of_one_is_a_sharing() -> None:
     assert join([share]).reveal() == bytes(32)
 
 
-@given(
-    position=st.integers(0, 32),
-    other=st.integers(0, 32),
-    word=st.sampled_from(["academic", "zero", "yoga"]),
-)
+@given(position=st.integers(0, 32), word=st.sampled_from(["academic", "zero", "yoga"]))
 @settings(max_examples=40, deadline=None)
-def test_a_wrong_word_is_found_by_the_checksum(position: int, other: int, word: str) -> None:
+def test_a_wrong_word_is_found_by_the_checksum(position: int, word: str) -> None:
     (share,) = split(KeyMaterial(bytes(32)), 1, 1)
     words = share.split()
     if words[position] != word:
@@ -87,10 +84,8 @@ def test_a_wrong_word_is_found_by_the_checksum(position: int, other: int, word: 
 )
 @settings(max_examples=200, deadline=None)
 def test_whatever_is_typed_raises_only_unseal_failed(text: str) -> None:
-    try:
+    with contextlib.suppress(UnsealFailed):
         read_share(text)
-    except KeysteadError as error:
-        assert isinstance(error, UnsealFailed)
 
 
 def test_the_spelling_of_a_share_does_not_matter() -> None:

@@ -157,7 +157,7 @@ class TransitSeal:
                 return response.status_code, response.json()
         except httpx.HTTPError:
             return None, None
-        except ValueError:
+        except (ValueError, RecursionError):
             return response.status_code, None
 
 
