@@ -61,7 +61,7 @@ class RawClient:
     ) -> Answer:
         named = {"content-type": "application/json"} if body or chunks is not None else {}
         named |= {name.lower(): value for name, value in (headers or {}).items()}
-        pairs = [(n.encode(), v.encode("latin-1")) for n, v in named.items() if v]
+        pairs = [(n.encode(), v.encode("latin-1")) for n, v in named.items()]
         return self.raw(method, target.encode(), pairs, chunks if chunks is not None else [body],
                         **scope)  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from keystead.call import Call
 from keystead.doors.asgi import CLIENT_CERTIFICATE, Scope
-from keystead.errors import InvalidRequest
+from keystead.errors import InvalidRequest, Unauthenticated
 
 SINGLE: Final = frozenset(
     {
@@ -38,7 +38,11 @@ def read_headers(scope: Scope) -> dict[bytes, bytes]:
 
 
 def make_call(scope: Scope, headers: dict[bytes, bytes], request_id: str) -> Call:
-    """Return the call that a request makes; raises InvalidRequest for malformed headers."""
+    """Return the call that a request makes.
+
+    Raises InvalidRequest for malformed headers; Unauthenticated for what can be no token, and
+    for two of them.
+    """
     client = scope.get("client")
     get = headers.get
     call = Call(
@@ -50,9 +54,9 @@ def make_call(scope: Scope, headers: dict[bytes, bytes], request_id: str) -> Cal
     )
     if namespace := get(b"x-keystead-namespace"):
         call.namespace = _ascii(namespace, "X-Keystead-Namespace")
-    if key := get(b"idempotency-key"):
-        if len(key) > MAX_IDEMPOTENCY_KEY:
-            raise InvalidRequest("Idempotency-Key is too long.", limit=MAX_IDEMPOTENCY_KEY)
+    if (key := get(b"idempotency-key")) is not None:
+        if not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY:
+            raise InvalidRequest("Idempotency-Key is of no fit length.", limit=MAX_IDEMPOTENCY_KEY)
         call.idempotency_key = _ascii(key, "Idempotency-Key")
     if parent := get(b"traceparent"):
         call.trace_id, call.parent_span_id = parse_traceparent(parent)
@@ -78,19 +82,23 @@ def parse_traceparent(value: bytes) -> tuple[str, str]:
 def _token(authorization: bytes | None, own: bytes | None) -> str:
     """Return the bearer token (RFC 6750, 2.1); another scheme of authorization is none."""
     if authorization is None:
-        return _ascii(own, "X-Keystead-Token") if own else ""
+        return _token_text(own) if own is not None else ""
     if own is not None:
-        raise InvalidRequest("Send Authorization or X-Keystead-Token, not both.")
+        raise Unauthenticated("Send Authorization or X-Keystead-Token, not both.")
     if authorization[:7] != _BEARER and authorization[:7].lower() != b"bearer ":
         return ""
-    return _ascii(authorization[7:].strip(), "Authorization")
+    return _token_text(authorization[7:].strip())
+
+
+def _token_text(raw: bytes) -> str:
+    text = raw.decode("latin-1")
+    if not text or not text.isascii() or not text.isprintable():
+        raise Unauthenticated("This is not a token.")
+    return text
 
 
 def _ascii(value: bytes, name: str) -> str:
-    try:
-        text = value.decode("ascii")
-    except UnicodeDecodeError:
-        text = ""
-    if not text.isprintable() or not text:
+    text = value.decode("latin-1")
+    if not text.isascii() or not text.isprintable():
         raise InvalidRequest(f"{name} holds characters that it cannot.")
     return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from typing import Any, Final
 
 import msgspec
@@ -12,11 +11,12 @@ from keystead import __version__
 from keystead.doors.rest.plan import Plan, plans
 from keystead.doors.rest.problems import STATUS, TYPE_PREFIX, status_of
 from keystead.errors import KeysteadError
-from keystead.operations import Access, Effect, Operation, reply_type
+from keystead.operations import Access, Effect, reply_type
 
 Schema = dict[str, Any]
 
 _REF: Final = "#/components/schemas/{name}"
+_BASE64: Final = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 _INTRODUCTION: Final = """\
 Bytes are standard base64. Names in paths are one percent-encoded segment: the key `app/db`
 is `/keys/app%2Fdb`. Listings go on with `after` set to the last reply's `next`. Errors are
@@ -84,13 +84,13 @@ _SHARED_PARAMETERS: Final[dict[str, Schema]] = {
         "name": "X-Keystead-Namespace",
         "in": "header",
         "description": "The namespace to work in; without it the root namespace.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": "^[ -~]*$"},
     },
     "idempotency_key": {
         "name": "Idempotency-Key",
         "in": "header",
         "description": "Sent again with the same key, a change is done once and answered alike.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     },
 }
 
@@ -124,7 +124,7 @@ def _request_body(plan: Plan, schemas: dict[str, Schema]) -> Schema:
 
 def _parameters(plan: Plan, schemas: dict[str, Schema]) -> list[Schema]:
     found = [
-        {"name": name, "in": "path", "required": True, "schema": schema}
+        {"name": name, "in": "path", "required": True, "schema": _printable(schema, 1)}
         for name, schema in schemas[plan.path.__name__].get("properties", {}).items()
     ]
     if plan.in_query:
@@ -134,7 +134,7 @@ def _parameters(plan: Plan, schemas: dict[str, Schema]) -> list[Schema]:
                 "name": name,
                 "in": "query",
                 "required": name in described.get("required", ()),
-                "schema": schema,
+                "schema": _printable(schema, 0),
             }
             for name, schema in described.get("properties", {}).items()
         ]
@@ -144,30 +144,31 @@ def _parameters(plan: Plan, schemas: dict[str, Schema]) -> list[Schema]:
     return found
 
 
+def _printable(schema: Schema, least: int) -> Schema:
+    """Say what ``decode_text`` takes: no control characters."""
+    if schema.get("type") != "string" or "pattern" in schema:
+        return schema
+    return {"minLength": least, **schema, "pattern": "^[^\\u0000-\\u001f\\u007f]*$"}
+
+
 def _responses(plan: Plan) -> Schema:
     success: Schema = {"description": "Done."}
     if plan.status != 204:
         reply = reply_type(plan.operation)
-        name = re.sub(r"[^A-Za-z0-9.]", "_", _schema_title(reply))
         success = {
             "description": _own_doc(reply).partition("\n\n")[0] or "The result.",
-            "content": {"application/json": {"schema": {"$ref": _REF.format(name=name)}}},
+            "content": {"application/json": {"schema": _reference(reply)}},
         }
     errors = {
         str(status): {"$ref": f"#/components/responses/problem_{status}"}
-        for status in sorted(_statuses(plan.operation))
+        for status in sorted(_codes())
     }
     return {str(plan.status): success, **errors}
 
 
-def _statuses(operation: type[Operation[Any]]) -> set[int]:
-    """Return the statuses of the errors that an operation may end in."""
-    never = {401, 403} if operation.access is Access.ANYONE else set()
-    return set(_codes()) - never
-
-
-def _schema_title(cls: Any) -> str:
-    return msgspec.json.schema(cls)["$ref"].rpartition("/")[2]  # type: ignore[no-any-return]
+def _reference(cls: Any) -> Schema:
+    (reference,), _ = msgspec.json.schema_components([cls], ref_template=_REF)
+    return reference
 
 
 def _own_doc(cls: Any) -> str:
@@ -176,10 +177,12 @@ def _own_doc(cls: Any) -> str:
 
 
 def _tidy(value: Any) -> Any:
-    """Drop titles, which repeat the names, and write code as CommonMark does."""
+    """Drop titles, which repeat the names; say what base64 is; write code as CommonMark does."""
     if isinstance(value, str):
         return value.replace("``", "`")
     if isinstance(value, dict):
+        if value.get("contentEncoding") == "base64":
+            value = {**value, "pattern": _BASE64}
         return {
             name: _tidy(each)
             for name, each in value.items()
