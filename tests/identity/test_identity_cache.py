@@ -15,7 +15,17 @@ from keystead.identity.credentials import fingerprint
 from keystead.identity.entries import Entries, Entry
 from keystead.identity.principal import Principal
 from keystead.identity.records import TOKEN
-from keystead.operations.identity import CreateToken, RevokeSelf, RevokeToken, TokenLimits
+from keystead.identity.roles import standing
+from keystead.operations.identity import (
+    CreateSecretId,
+    CreateToken,
+    LoginAppRole,
+    LoginUser,
+    RevokeSelf,
+    RevokeToken,
+    TokenLimits,
+    WriteGroup,
+)
 from keystead.store.transaction import Change
 
 PRINCIPAL = Principal(name="user/alice", namespace="root")
@@ -82,6 +92,36 @@ def test_a_reader_that_an_issue_overtakes_does_not_keep_the_token_out(desk: Any)
 
     desk.store.read_now(slow)
     assert desk.who("chosen").root
+
+
+def test_a_reader_that_is_ahead_of_the_memory_does_not_use_it(desk: Any) -> None:
+    first = desk.user("alice", ["a"])
+    second = desk.ask(LoginUser(name="alice", password="correct horse battery")).token
+    desk.who(first)
+    changes: list[Change] = []
+    desk.store.on_commit = changes.extend
+    desk.ask(WriteGroup(name="g", members=["user/alice"], roles=["b"]))
+    assert desk.who(second).roles == {"a", "b"}
+    desk.authenticator.forget(changes)
+    assert desk.who(first).roles == {"a", "b"}
+
+
+def test_what_a_principal_has_is_read_once_for_all_its_tokens(
+    desk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+
+    def counted(*who: Any) -> Any:
+        read.append(who)
+        return standing(*who)
+
+    monkeypatch.setattr("keystead.identity.standings.standing", counted)
+    approle = desk.approle(roles=["a"])
+    secret_id = desk.ask(CreateSecretId(name="ci")).secret_id
+    for _ in range(5):
+        issued = desk.ask(LoginAppRole(role_id=approle.role_id, secret_id=secret_id))
+        desk.who(issued.token)
+    assert len([who for who in read if who[2] == "approle/ci"]) == 1
 
 
 def test_clearing_forgets_everything(desk: Any) -> None:

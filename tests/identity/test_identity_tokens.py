@@ -195,6 +195,8 @@ def test_a_child_ends_when_its_parent_expires_even_if_it_was_to_live_longer(desk
     for made in (*line, batch):
         assert desk.who(made.token).expires_at == desk.now + 60
     desk.now += 60
+    with pytest.raises(NotFound):
+        desk.ask(LookupToken(accessor=line[2].info.accessor))
     assert all(is_dead(desk, made.token) for made in (*line, batch))
 
 

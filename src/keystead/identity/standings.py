@@ -22,13 +22,14 @@ _Who = tuple[str, str, frozenset[str]]
 class Standings:
     """Standings by namespace, principal and the roles of its own.
 
-    What a reader found is kept only if its snapshot has every change that was dropped before.
-    Safe to call from any thread.
+    What a reader found is kept only if its snapshot has every change that was dropped before,
+    and given only to readers of snapshots in which nothing newer can be. Safe to call from
+    any thread.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._known: dict[_Who, Standing] = {}
+        self._known: dict[_Who, tuple[Standing, int]] = {}
         self._seen = 0
         self._lock = Lock()
 
@@ -40,14 +41,16 @@ class Standings:
     ) -> Standing:
         """The standing, from memory or from a reader of a snapshot with that last change."""
         who = (namespace, principal, frozenset(roles))
-        found = self._known.get(who)
-        if found is None:
-            found = standing(reader, *who)
-            with self._lock:
-                if snapshot >= self._seen:
-                    if len(self._known) >= self._limit:
-                        self._known = {}
-                    self._known[who] = found
+        seen = self._seen  # read before what is known, as drop() sets it after
+        known = self._known.get(who)
+        if known is not None and snapshot <= max(seen, known[1]):
+            return known[0]
+        found = standing(reader, *who)
+        with self._lock:
+            if snapshot >= self._seen:
+                if len(self._known) >= self._limit:
+                    self._known = {}
+                self._known[who] = (found, snapshot)
         return found
 
     def at(self, snapshot: int) -> partial[Standing]:
@@ -58,7 +61,6 @@ class Standings:
         """Forget what the changes may concern."""
         with self._lock:
             for change in changes:
-                self._seen = max(self._seen, change.number)
                 if change.kind in GIVES_ROLES or change.kind == "namespace":
                     # Other readers look things up meanwhile: they get the old dict or the new.
                     self._known = {
@@ -66,6 +68,7 @@ class Standings:
                         for who, known in self._known.items()
                         if who[0] != change.namespace and change.kind != "namespace"
                     }
+                self._seen = max(self._seen, change.number)
 
     def clear(self) -> None:
         """Forget everything."""
