@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from keystead.doors.rest.plan import Plan
+from keystead.doors.rest.routes import PREFIX
+
+_BASE = PREFIX.encode() + b"/"
 
 
 class Place:
@@ -38,7 +41,7 @@ class Paths:
         self._root = Place()
         for plan in plans:
             place = self._root
-            for segment in plan.route.path.encode().split(b"/"):
+            for segment in plan.route.path.encode().removeprefix(_BASE).split(b"/"):
                 if segment.startswith(b"{"):
                     place.parameter = place.parameter or Place()
                     place = place.parameter
@@ -50,9 +53,11 @@ class Paths:
 
     def find(self, path: bytes) -> Found | None:
         """Return the place of a raw path (as sent, without the query string), or None."""
+        if not path.startswith(_BASE):
+            return None
         place: Place | None = self._root
         segments: tuple[bytes, ...] = ()
-        for segment in path.split(b"/"):
+        for segment in path[len(_BASE) :].split(b"/"):
             assert place is not None
             following = place.literals.get(segment)
             if following is None:
