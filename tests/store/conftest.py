@@ -17,6 +17,8 @@ import pytest
 
 from keystead.crypto.material import KeyMaterial
 from keystead.crypto.record import RecordKey
+from keystead.store import schema
+from keystead.store.engines import open_engine
 from keystead.store.kinds import Kind
 from keystead.store.store import Store
 
@@ -105,7 +107,7 @@ def postgres_server() -> Iterator[Callable[[str], str]]:
 
         yield create
     finally:
-        server.send_signal(signal.SIGINT)
+        server.send_signal(signal.SIGQUIT)  # at once: the data is thrown away
         server.wait(30)
         log.close()
         shutil.rmtree(folder, ignore_errors=True)
@@ -117,13 +119,22 @@ def postgres_url(postgres_server: Callable[[str], str]) -> str:
     return postgres_server("shared")
 
 
+@pytest.fixture(scope="session")
+def _reused_url(postgres_server: Callable[[str], str]) -> str:
+    return postgres_server("reused")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each sort."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/keystead.db"
-    create: Callable[[str], str] = request.getfixturevalue("postgres_server")
-    return create(f"t{time.time_ns()}")
+    url: str = request.getfixturevalue("_reused_url")
+    engine = open_engine(url)
+    with engine.begin() as connection:
+        schema.metadata.drop_all(connection)
+    engine.dispose()
+    return url
 
 
 @pytest.fixture
