@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from keystead.cli.command import Group
 from keystead.cli.exit_codes import NOT_GENUINE
 from keystead.cli.inputs import duration, read_bytes
 from keystead.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from keystead.audit.chain import Finding
 
 COLUMNS = ("index", "time", "principal", "action", "resource", "outcome", "reason", "source_ip")
 FOLLOW_SECONDS = 30
@@ -150,10 +153,7 @@ def _verify_here(session: Session, folder: Path, vkey: str | None, against: str 
     kept = read_bytes(against) if against else None
     with _counting(session) as progress:
         report = verify_folder(folder, vkey, kept, progress)
-    findings = [
-        f"{f.kind}: entries {f.first} to {f.last}: {f.what} ({f.segment} line {f.line})"
-        for f in report.findings
-    ]
+    findings = [_sentence(finding) for finding in report.findings]
     if report.unlisted:
         findings.append(f"{report.unlisted} more findings are not listed")
     first_use = "taken from the log's own folder: it proves only that one key made all signatures"
@@ -165,6 +165,12 @@ def _verify_here(session: Session, folder: Path, vkey: str | None, against: str 
         findings=findings,
         key_trust=first_use if report.trust_on_first_use else "given",
     )
+
+
+def _sentence(finding: Finding) -> str:
+    place = f"{finding.segment}:{finding.line}: " if finding.segment else ""
+    last = f" to {finding.last}" if finding.last != finding.first else ""
+    return f"{place}entry {finding.first}{last} {finding.kind}: {finding.what}"
 
 
 @contextmanager

@@ -70,6 +70,12 @@ SECTIONS = {
 class Root(LazyGroup):
     """The whole command line; its help ends with the exit codes."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # or click would make it exit code 1
+            ctx.exit(_reader_gone())
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Exit codes"):
             formatter.write_dl([(str(code), meaning) for code, meaning in MEANINGS.items()])
@@ -108,13 +114,18 @@ def _run() -> int:
         click.echo(err=True)
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+        return _reader_gone()
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         click.echo(f"keystead: {error.strerror or error}{where}", err=True)
         return ERROR
     return code if isinstance(code, int) else 0
+
+
+def _reader_gone() -> int:
+    """Keep what is still buffered from failing again when Python exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE
 
 
 def _tell(error: KeysteadError) -> int:

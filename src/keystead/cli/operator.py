@@ -11,7 +11,6 @@ from keystead.cli.inputs import from_base64, read_secret
 from keystead.cli.session import Session, pass_session
 from keystead.errors import InvalidRequest
 
-PAD_BYTES = 64
 _share_file = click.option(
     "--share-file", metavar="FILE", help="Read the share here; - is standard input."
 )
@@ -70,7 +69,9 @@ def start_root(session: Session) -> None:
     """
     import base64
 
-    pad = secrets.token_bytes(PAD_BYTES)
+    from keystead.identity.credentials import new_service_token
+
+    pad = secrets.token_bytes(len(new_service_token()))
     reply = session.client.system.start_generate_root(pad)
     words = {"nonce": reply.nonce, "one_time_pad": base64.b64encode(pad).decode()}
     if session.json:
