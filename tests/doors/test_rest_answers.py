@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -173,6 +175,15 @@ def test_every_error_has_a_status_that_fits_its_group(
     waits = issubclass(error, errors.WaitAndRetry | errors.Sealed)
     assert (answer.header("retry-after") == "1") == waits
     assert bool(answer.header("www-authenticate")) == (status == 401)
+
+
+def test_the_documents_table_of_problems_names_every_code_at_its_status() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    rows = dict(re.findall(r"^\| ([\d, ]+) \| (`.*?) \|", text, re.MULTILINE))
+    for error in classes(KeysteadError):
+        if "code" in vars(error) and error is not KeysteadError:
+            row = rows[str(problems.status_of(error))]
+            assert f"`{error.code}`" in row
 
 
 def test_text_from_the_caller_cannot_add_headers_or_break_the_document(gate: Any, ask: Any) -> None:

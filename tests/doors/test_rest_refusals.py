@@ -127,7 +127,7 @@ def test_a_malformed_or_unknown_url_is_refused(
 def test_a_query_where_a_body_is_expected_and_a_body_where_a_query_is_are_refused(
     gate: Any, ask: Any
 ) -> None:
-    check_problem(ask("POST", ENCRYPT + "?plaintext=aGk%3D", b"{}"), 400)
+    check_problem(ask("POST", ENCRYPT + "?aad=aGk%3D", OK), 400)
     check_problem(ask("GET", "/api/v1/keys", b"{}"), 400)
     check_problem(ask("DELETE", "/api/v1/users/alice", b"{}"), 400)
     assert gate.asked == []

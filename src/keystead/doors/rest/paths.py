@@ -55,10 +55,9 @@ class Paths:
         """Return the place of a raw path (as sent, without the query string), or None."""
         if not path.startswith(_BASE):
             return None
-        place: Place | None = self._root
+        place = self._root
         segments: tuple[bytes, ...] = ()
         for segment in path[len(_BASE) :].split(b"/"):
-            assert place is not None
             following = place.literals.get(segment)
             if following is None:
                 following = place.parameter
@@ -66,5 +65,4 @@ class Paths:
                     return None
                 segments += (segment,)
             place = following
-        assert place is not None
         return Found(place, segments) if place.methods else None

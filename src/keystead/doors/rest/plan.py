@@ -85,8 +85,6 @@ class Plan:
                 raise InvalidRequest("This takes no query parameters.")
             else:
                 rest = self._decode(body or b"{}")
-        except msgspec.ValidationError as error:
-            raise InvalidRequest(f"{error}.") from None
         except UnicodeDecodeError:
             raise InvalidRequest("The body is not UTF-8.") from None
         except msgspec.DecodeError as error:
