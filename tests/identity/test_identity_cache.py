@@ -106,6 +106,18 @@ def test_a_reader_that_is_ahead_of_the_memory_does_not_use_it(desk: Any) -> None
     assert desk.who(first).roles == {"a", "b"}
 
 
+def test_a_reader_that_a_change_of_roles_overtakes_does_not_keep_the_old_ones(desk: Any) -> None:
+    token = desk.user("alice", ["a"])
+
+    def slow(reader: Any) -> None:
+        reader.last_change()
+        desk.ask(WriteGroup(name="g", members=["user/alice"], roles=["b"]))
+        desk.authenticator.authenticate(desk.call(token), reader)
+
+    desk.store.read_now(slow)
+    assert desk.who(token).roles == {"a", "b"}
+
+
 def test_what_a_principal_has_is_read_once_for_all_its_tokens(
     desk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,7 @@ from keystead.operations.identity import (
     TokenLimits,
     WriteCertificateRole,
 )
+from keystead.services.registry import BEFORE
 
 START = 1_700_000_000
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
@@ -153,6 +154,7 @@ BAD: dict[str, dict[str, Any]] = {
     "for code signing": {"eku": ExtendedKeyUsageOID.CODE_SIGNING},
     "for encipherment": {"usage": _usage()},
     "a CA itself": {"ca": True, "usage": _usage(signs_certificates=True)},
+    "a CA of no said usage": {"ca": True},
     "expired": {"end": 9},
     "not yet valid": {"begin": 11},
 }
@@ -258,6 +260,21 @@ def test_another_ca_or_other_names_end_the_tokens_but_other_roles_do_not(
     for each in (token, child):
         with pytest.raises(Unauthenticated):
             desk.who(each)
+
+
+def test_a_role_that_changes_while_it_is_checked_does_not_log_in(
+    desk: Any, authority: Authority, role: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    role()
+    check = BEFORE[LoginCertificate]
+
+    def overtaken(operation: Any, scope: Any, reader: Any) -> Any:
+        found = check(operation, scope, reader)
+        role(allowed_common_names=["nobody"])
+        return found
+
+    monkeypatch.setitem(BEFORE, LoginCertificate, overtaken)
+    assert fails(desk, authority.issue())
 
 
 def test_deleting_a_role_ends_its_tokens(desk: Any, authority: Authority, role: Any) -> None:

@@ -183,7 +183,9 @@ def test_revoking_a_token_ends_all_below_it_at_once_and_nothing_above(desk: Any)
     side = make(desk, line[1].token)
     for made in (*line, batch, side):
         desk.who(made.token)
+    count = desk.token_count()
     desk.ask(RevokeToken(accessor=line[2].info.accessor))
+    assert desk.token_count() == count - 4
     assert [is_dead(desk, made.token) for made in line] == [False, False, True, True, True, True]
     assert is_dead(desk, batch.token)
     assert not is_dead(desk, side.token)
@@ -318,6 +320,9 @@ def test_a_child_may_have_fewer_roles_than_its_parent(desk: Any) -> None:
     grandchild = make(desk, child.token)
     assert desk.who(grandchild.token).roles == {"a"}
     assert desk.who(grandchild.token).groups == frozenset()
+    desk.permitted = {("token:create-orphan", "token", "")}
+    orphan = desk.who(make(desk, grandchild.token, orphan=True).token)
+    assert (orphan.roles, orphan.groups) == ({"a"}, frozenset())
 
 
 def test_a_role_beyond_the_callers_own_needs_role_grant_on_it(desk: Any) -> None:
@@ -386,6 +391,14 @@ def test_an_orphan_needs_a_permission_and_outlives_its_maker(desk: Any) -> None:
     assert desk.who(orphan.token).roles == {"a"}
     assert is_dead(desk, orphan.token, source_ip="192.0.2.1")
     assert orphan.info.orphan
+
+
+def test_children_set_free_stay_bound_to_their_parents_networks(desk: Any) -> None:
+    parent = make(desk, name="t", limits={"bound_cidrs": ["10.0.0.0/8"]})
+    child = make(desk, parent.token)
+    desk.ask(RevokeToken(accessor=parent.info.accessor, orphan_children=True))
+    assert not is_dead(desk, child.token)
+    assert is_dead(desk, child.token, source_ip="192.0.2.1")
 
 
 def test_setting_children_free_needs_the_permission_for_orphans(desk: Any) -> None:
@@ -507,8 +520,13 @@ def test_a_token_of_limited_uses_has_no_children(desk: Any) -> None:
 
 def test_a_token_of_limited_uses_is_never_known_without_storage(desk: Any) -> None:
     made = make(desk, name="t", limits={"max_uses": 5})
-    desk.who(made.token)
-    assert desk.authenticator.cached(desk.call(made.token)) is None
+    call = desk.call(made.token)
+    for _ in range(5):
+        desk.store.read_now(lambda reader: desk.authenticator.authenticate(call, reader))
+        assert desk.authenticator.cached(call) is None
+        desk.store.write_now(lambda tx: desk.authenticator.spend_use(call, tx))
+    with pytest.raises(Unauthenticated):
+        desk.store.read_now(lambda reader: desk.authenticator.authenticate(call, reader))
 
 
 # --- nothing leaks ----------------------------------------------------------------------
