@@ -89,11 +89,12 @@ def test_a_server_goes_through_its_ceremonies(sealed: Any, tmp_path: Path) -> No
     sealed("status", code=6)
     made = sealed("init", "--shares", "3", "--threshold", "2", "-o", "json").json
     assert len(made["shares"]) == 3
-    sealed("init", code=6)
+    sealed("init", code=7)
     sealed("key", "list", code=6, KEYSTEAD_TOKEN=made["root_token"])
     (tmp_path / "share").write_text(made["shares"][0] + "\n")
     assert sealed("unseal", "--share-file", "share", "-o", "json").json["progress"] == 1
     sealed("unseal", "--reset")
+    sealed("unseal", given="nonsense", code=1)
     sealed("unseal", given=made["shares"][0])
     assert sealed("unseal", "-o", "json", given=made["shares"][2]).json["sealed"] is False
     sealed.environment["KEYSTEAD_TOKEN"] = made["root_token"]

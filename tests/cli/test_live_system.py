@@ -25,7 +25,7 @@ def test_the_keyring_is_rotated_online(keystead: Any, name: str) -> None:
 
 
 def test_an_init_of_an_initialized_server_is_refused(keystead: Any) -> None:
-    assert "already" in keystead("init", code=6).err
+    assert "already" in keystead("init", code=7).err
 
 
 def test_the_audit_log_is_queried_by_what_people_ask(keystead: Any, name: str) -> None:

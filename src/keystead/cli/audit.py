@@ -219,7 +219,7 @@ def _cells(entry: dict[str, Any]) -> list[str]:
     shown = entry | {
         "time": entry.get("time", "")[:19] + "Z",
         "principal": entry.get("principal_name") or entry.get("principal"),
-        "resource": f"{resource.get('kind', '')}/{named}" if resource else "",
+        "resource": "/".join(filter(None, (resource.get("kind"), named))),
         "outcome": entry.get("outcome") or entry.get("phase"),
     }
     return [text(column, shown.get(column)) for column in COLUMNS]

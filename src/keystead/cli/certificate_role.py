@@ -37,7 +37,11 @@ def write(
     uri: tuple[str, ...],
     **limits: object,
 ) -> None:
-    """Create or replace a certificate role."""
+    """Create or replace a certificate role.
+
+    The CA certificates need the key usage keyCertSign. A certificate with no extended key
+    usage, or with clientAuth among them, logs in if it has a name of every kind given.
+    """
     reply = session.client.certificate_roles.write(
         name,
         read_secret(ca, "CA certificates"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keystead.errors import (
     AlreadyExists,
+    AlreadyInitialized,
     AskForRights,
     CallOperator,
     ConfigurationError,
@@ -12,6 +13,7 @@ from keystead.errors import (
     IntegrityFailure,
     KeysteadError,
     NotFound,
+    UnsealFailed,
     VerificationFailed,
     WaitAndRetry,
 )
@@ -39,9 +41,11 @@ _BY_ERROR: tuple[tuple[type[KeysteadError], int], ...] = (
     (VerificationFailed, NOT_GENUINE),
     (IntegrityFailure, NOT_GENUINE),
     (AlreadyExists, CONFLICT),
+    (AlreadyInitialized, CONFLICT),
     (Conflict, CONFLICT),
     (WaitAndRetry, UNAVAILABLE),
     (ConfigurationError, ERROR),
+    (UnsealFailed, ERROR),
     (CallOperator, UNAVAILABLE),
 )
 
