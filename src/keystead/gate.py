@@ -105,15 +105,18 @@ class Shape:
     def contexts(self, operation: Any) -> Contexts:
         """The distinct encryption contexts of an operation: policy is asked about each."""
         if self.has_context:
-            return (operation.context,)
+            return (_context_of(operation),)
         if not self.has_items:
             return _NO_CONTEXTS
-        distinct = {
-            tuple(sorted(context.items())): context
-            for item in operation.items
-            if (context := getattr(item, "context", None))
-        }
-        return tuple(distinct.values()) or _NO_CONTEXTS
+        contexts = map(_context_of, operation.items)
+        distinct = {tuple(sorted(context.items())): context for context in contexts}
+        return tuple(distinct.values())
+
+
+def _context_of(item: Any) -> Mapping[str, str]:
+    """An item's encryption context; what is re-encrypted keeps its own unless given another."""
+    context: Mapping[str, str] | None = getattr(item, "context", _NO_CONTEXT)
+    return item.source_context if context is None else context
 
 
 class Gate:
@@ -208,6 +211,8 @@ class Gate:
         if operation.access is not Access.POLICY:
             scope.resource = self._plain(scope, operation.resource())
             return
+        if isinstance(operation, CreateKey | ImportKey):
+            scope.resource = key_cache.describe_wanted(operation, scope.namespace)
         missing = ""
         if shape.names_key and (reference := main_reference(operation)):
             key = self._house.keys.find(scope.namespace, reference)

@@ -7,6 +7,7 @@ sealed blob, which is bound to those columns (see ``rows``).
 from __future__ import annotations
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Column,
     Double,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    event,
 )
 
 REVISION = "0001"
@@ -44,20 +46,16 @@ records = Table(
 )
 
 
-def _index(name: str, *columns: str, over: str, unique: bool = False) -> None:
-    present = records.c[over].is_not(None)
-    Index(
-        name,
-        *(records.c[column] for column in columns),
-        unique=unique,
-        sqlite_where=present,
-        postgresql_where=present,
-    )
-
-
-_index("records_name", "kind", "namespace", "name", over="name", unique=True)
-_index("records_parent", "kind", "namespace", "parent", "id", over="parent")
-_index("records_expiry", "kind", "expires_at", "namespace", "id", over="expires_at")
+# Rows without the column stay out of these. Written as SQL, which both databases share,
+# because SQLAlchemy's own form imports the dialects of databases not in use.
+_PARTIAL_INDEXES = (
+    "CREATE UNIQUE INDEX records_name ON records (kind, namespace, name) WHERE name IS NOT NULL",
+    "CREATE INDEX records_parent ON records (kind, namespace, parent, id) WHERE parent IS NOT NULL",
+    "CREATE INDEX records_expiry ON records (kind, expires_at, namespace, id)"
+    " WHERE expires_at IS NOT NULL",
+)
+for _statement in _PARTIAL_INDEXES:
+    event.listen(records, "after_create", DDL(_statement))  # type: ignore[no-untyped-call]
 Index("records_namespace", records.c.namespace)
 
 changes = Table(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from keystead.errors import IntegrityFailure
+from keystead.operations.keys import CreateKey, ImportKey
 from keystead.policy.engine import PolicyResource
 from keystead.services.keys.key import Key
 from keystead.services.keys.records import ALIAS, KEY, MATERIAL, KeyRecord
@@ -113,30 +114,44 @@ def load(reader: Reader, namespace: str, reference: str) -> Key | None:
 
 def describe(key_id: str, namespace: str, record: KeyRecord) -> PolicyResource:
     """A key as policy sees it."""
-    attributes: dict[str, str | bool] = {
-        "id": key_id,
-        "spec": record.spec,
-        "usage": record.usage,
-        "owner": record.owner,
-        "classification": record.classification,
-        "exportable": record.exportable,
-    }
+    return _resource(
+        namespace,
+        record.name,
+        record.tags,
+        id=key_id,
+        spec=record.spec,
+        usage=record.usage,
+        owner=record.owner,
+        classification=record.classification,
+        exportable=record.exportable,
+    )
+
+
+def describe_wanted(operation: CreateKey | ImportKey, namespace: str) -> PolicyResource:
+    """A key that is to be, as policy sees it."""
+    return _resource(
+        namespace,
+        operation.name,
+        operation.tags,
+        id="",
+        spec=operation.spec,
+        usage=operation.usage,
+        owner=getattr(operation, "owner", ""),
+        classification=getattr(operation, "classification", ""),
+        exportable=operation.exportable,
+    )
+
+
+def _resource(
+    namespace: str, name: str, tags: Mapping[str, str], **attributes: str | bool
+) -> PolicyResource:
     return PolicyResource(
         kind="key",
         namespace=namespace,
-        name=record.name,
+        name=name,
         attributes=attributes,
-        tags=record.tags,
-        cache_key=(
-            "key",
-            namespace,
-            key_id,
-            record.name,
-            record.owner,
-            record.classification,
-            record.exportable,
-            tuple(sorted(record.tags.items())),
-        ),
+        tags=tags,
+        cache_key=("key", namespace, name, *attributes.values(), *sorted(tags.items())),
     )
 
 

@@ -12,13 +12,6 @@ _text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
-def _index(name: str, *columns: str, over: str, unique: bool = False) -> None:
-    present = sa.text(f"{over} IS NOT NULL")
-    op.create_index(
-        name, "records", columns, unique=unique, sqlite_where=present, postgresql_where=present
-    )
-
-
 def upgrade() -> None:
     op.create_table(
         "records",
@@ -32,9 +25,17 @@ def upgrade() -> None:
         sa.Column("change", _number, nullable=False),
         sa.Column("blob", sa.LargeBinary(), nullable=False),
     )
-    _index("records_name", "kind", "namespace", "name", over="name", unique=True)
-    _index("records_parent", "kind", "namespace", "parent", "id", over="parent")
-    _index("records_expiry", "kind", "expires_at", "namespace", "id", over="expires_at")
+    op.execute(
+        "CREATE UNIQUE INDEX records_name ON records (kind, namespace, name) WHERE name IS NOT NULL"
+    )
+    op.execute(
+        "CREATE INDEX records_parent ON records (kind, namespace, parent, id)"
+        " WHERE parent IS NOT NULL"
+    )
+    op.execute(
+        "CREATE INDEX records_expiry ON records (kind, expires_at, namespace, id)"
+        " WHERE expires_at IS NOT NULL"
+    )
     op.create_index("records_namespace", "records", ["namespace"])
     op.create_table(
         "changes",
