@@ -173,10 +173,11 @@ class Gate:
             house.seal.require_unsealed()
             if house.feed.stale():
                 await house.feed.catch_up()
-            scope.namespace = house.namespaces.id_of(scope.call.namespace)
         if operation.access is not Access.ANYONE and scope.principal is ANONYMOUS:
             principal = house.authenticator.cached(scope.call)  # 1
             scope.principal = principal or await self._authenticate(scope)
+        if not operation.while_sealed:
+            scope.namespace = house.namespaces.id_of(scope.call.namespace)
         await self._admit(operation, shape, scope)  # 2
         if shape.effect is Effect.USE:
             reply = await self._use(operation, shape, scope)  # 4

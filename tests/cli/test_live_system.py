@@ -79,6 +79,7 @@ def test_tail_follows_the_log(keystead: Any, name: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "keystead", "audit", "tail", "-f", "-n", "0", "-o", "json"],
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         env=keystead.environment,
     )
@@ -90,6 +91,5 @@ def test_tail_follows_the_log(keystead: Any, name: str) -> None:
         if entry["action"] == "key:create" and name in line:
             break
     process.send_signal(2)
-    process.wait(20)
-    process.stdout.close()
-    assert process.returncode == 130
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130, err

@@ -36,7 +36,13 @@ _GROUP_OF_EFFECT = {
     Effect.CONTROL: "manage",
 }
 _READS_THOUGH_IT_USES = "key:attest-public"
-_APART = frozenset({"key:export", "role:grant"})
+_APART = frozenset({"key:export"})
+_BESIDES = {
+    "role:grant": "role",
+    "token:create-named": "token",
+    "token:create-orphan": "token",
+}
+"""Rights that no operation is called by, with their kind: some operations ask for them too."""
 
 _STRING = {"type": "String"}
 _BOOLEAN = {"type": "Boolean"}
@@ -85,11 +91,12 @@ def actions() -> dict[str, Action]:
     """Every action that policy decides, by name.
 
     Groups: ``key:use``, ``key:read``, ``key:manage`` by kind and effect, ``use``, ``read``,
-    ``manage`` over all kinds, and ``key:*`` for all actions of a kind. ``key:export`` and
-    ``role:grant`` are apart: only ``key:*`` and ``role:*`` contain them.
+    ``manage`` over all kinds, and ``key:*`` for all actions of a kind. Those that break what
+    other rules hold (``key:export``, ``role:grant``, ``token:create-named``,
+    ``token:create-orphan``) are apart: only their kind's ``:*`` contains them.
     """
     found = [_action(operation) for operation in catalogue() if _decided(operation)]
-    found.append(Action("role:grant", "role", ("role:*",)))
+    found += [Action(name, kind, (f"{kind}:*",)) for name, kind in _BESIDES.items()]
     return {action.name: action for action in found}
 
 
