@@ -124,6 +124,38 @@ def test_two_processes_lose_no_increment(store: Store, store_url: str, things: A
     assert numbers == list(range(1, 401))
 
 
+def test_a_poller_sees_the_changes_of_two_nodes_in_order_without_gaps(
+    store: Store, store_url: str, things: Any, thing: Any
+) -> None:
+    other = Store(store_url)
+    other.sealer = store.sealer
+    seen: list[int] = []
+
+    async def write(node: Store, name: str) -> None:
+        for number in range(15):
+            id = f"{name}-{number}"
+            value = thing(name=id)
+            await node.write(lambda tx, id=id, value=value: tx.put(things, "ns", id, value))
+
+    async def poll() -> None:
+        while len(seen) < 180:
+            last = seen[-1] if seen else 0
+            changes = await store.read(lambda r: r.changes_after(last))
+            seen.extend(change.number for change in changes)
+
+    async def run() -> None:
+        writers = [
+            write(node, f"{number}-{worker}")
+            for number, node in enumerate((store, other))
+            for worker in range(6)
+        ]
+        await asyncio.wait_for(asyncio.gather(poll(), *writers), 60)
+
+    asyncio.run(run())
+    other.close()
+    assert seen == list(range(1, 181))
+
+
 # --- SQLite -------------------------------------------------------------------------------
 
 
