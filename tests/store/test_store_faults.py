@@ -140,7 +140,7 @@ def test_a_poller_sees_the_changes_of_two_nodes_in_order_without_gaps(
     async def poll() -> None:
         while len(seen) < 180:
             last = seen[-1] if seen else 0
-            changes = await store.read(lambda r: r.changes_after(last))
+            changes = await store.read(lambda r, last=last: r.changes_after(last))
             seen.extend(change.number for change in changes)
 
     async def run() -> None:
