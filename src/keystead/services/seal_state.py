@@ -120,8 +120,8 @@ class SealState:
         """Make the root key, its shares, the keyring and the root namespace.
 
         ``furnish`` writes the first records in the same transaction and returns the root
-        token; without it there is none yet. With an automatic seal the shares are recovery shares and the worker is then
-        unsealed; with Shamir the shares must be given first. Raises AlreadyInitialized,
+        token; without it there is none yet. With an automatic seal the shares are recovery
+        shares and the worker is then unsealed; with Shamir they must be given first. Raises AlreadyInitialized,
         InvalidRequest, and what the seal and the store raise; then nothing was made.
         """
         shamir.require_shareable(shares, threshold)
