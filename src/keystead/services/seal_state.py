@@ -121,8 +121,10 @@ class SealState:
 
         ``furnish`` writes the first records in the same transaction and returns the root
         token; without it there is none yet. With an automatic seal the shares are recovery
-        shares and the worker is then unsealed; with Shamir they must be given first. Raises AlreadyInitialized,
-        InvalidRequest, and what the seal and the store raise; then nothing was made.
+        shares and the worker is then unsealed; with Shamir they must be given first.
+
+        Raises AlreadyInitialized, InvalidRequest, and what the seal and the store raise; then
+        nothing was made.
         """
         shamir.require_shareable(shares, threshold)
         async with self._turn:
