@@ -15,7 +15,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from keystead.audit import entry as audit
 from keystead.call import Call
@@ -59,7 +59,6 @@ _PRODUCES = frozenset(
         "key:wrap",
     }
 )
-_MAKES_KEYS = frozenset({CreateKey, ImportKey})
 _NO_CONTEXT: Final[Mapping[str, str]] = {}
 _NO_CONTEXTS: Final = (_NO_CONTEXT,)
 
@@ -82,7 +81,15 @@ class Shape:
         "has_context",
         "has_items",
         "has_sources",
+        "is_change",
+        "is_read",
+        "is_use",
+        "led",
+        "makes_key",
         "names_key",
+        "needs_policy",
+        "needs_principal",
+        "needs_unsealed",
         "produces",
         "slow",
     )
@@ -93,12 +100,19 @@ class Shape:
         self.audited = operation.audited
         self.before = BEFORE.get(operation)
         self.changing = operation.effect in (Effect.CHANGE, Effect.CONTROL)
-        self.effect = operation.effect
         self.handler = handler
         self.has_context = "context" in fields and operation.kind == "key"
         self.has_items = "items" in fields
         self.has_sources = operation in REENCRYPTING
-        self.names_key = operation.kind == "key" and operation not in _MAKES_KEYS
+        self.is_change = operation.effect is Effect.CHANGE
+        self.is_read = operation.effect is Effect.READ
+        self.is_use = operation.effect is Effect.USE
+        self.led = operation.effect is Effect.CONTROL or operation.while_sealed
+        self.makes_key = operation in (CreateKey, ImportKey)
+        self.names_key = operation.kind == "key" and not self.makes_key
+        self.needs_policy = operation.access is Access.POLICY
+        self.needs_principal = operation.access is not Access.ANYONE
+        self.needs_unsealed = not operation.while_sealed
         self.produces = operation.action in _PRODUCES
         self.slow = operation.action == "key:generate-data-key-pair"
 
@@ -129,20 +143,18 @@ class Gate:
         self._queued = 0
         self._shapes = {op: Shape(op, handler) for op, handler in HANDLERS.items()}
 
-    async def perform(self, operation: Operation[ReplyT], call: Call) -> ReplyT:
+    def perform(self, operation: Operation[ReplyT], call: Call) -> Awaitable[ReplyT]:
         """Carry out an operation for whoever the call's credential proves.
 
-        Raises a KeysteadError; whatever else comes out is a defect.
+        Raises a KeysteadError when awaited; whatever else comes out is a defect.
         """
-        if self._leader is not None and (
-            operation.effect is Effect.CONTROL or operation.while_sealed
-        ):
-            return cast("ReplyT", await self._leader(operation, call))
-        return cast("ReplyT", await self._walk(operation, call, ANONYMOUS))
+        if self._leader is not None and self._shapes[type(operation)].led:
+            return self._leader(operation, call)
+        return self._walk(operation, call, ANONYMOUS)
 
-    async def perform_as(self, principal: Principal, operation: Operation[ReplyT]) -> ReplyT:
+    def perform_as(self, principal: Principal, operation: Operation[ReplyT]) -> Awaitable[ReplyT]:
         """Carry out an operation that the server asks of itself."""
-        return cast("ReplyT", await self._walk(operation, Call(door="internal"), principal))
+        return self._walk(operation, Call(door="internal"), principal)
 
     async def _walk(self, operation: Operation[Any], call: Call, principal: Principal) -> Any:
         house = self._house
@@ -169,21 +181,21 @@ class Gate:
 
     async def _carry_out(self, operation: Operation[Any], shape: Shape, scope: Scope) -> Any:
         house = self._house
-        if not operation.while_sealed:
+        if shape.needs_unsealed:
             house.seal.require_unsealed()
             if house.feed.stale():
                 await house.feed.catch_up()
-        if operation.access is not Access.ANYONE and scope.principal is ANONYMOUS:
+        if shape.needs_principal and scope.principal is ANONYMOUS:
             principal = house.authenticator.cached(scope.call)  # 1
             scope.principal = principal or await self._authenticate(scope)
-        if not operation.while_sealed:
+        if shape.needs_unsealed:
             scope.namespace = house.namespaces.id_of(scope.call.namespace)
         await self._admit(operation, shape, scope)  # 2
-        if shape.effect is Effect.USE:
+        if shape.is_use:
             reply = await self._use(operation, shape, scope)  # 4
-        elif shape.effect is Effect.CHANGE:
+        elif shape.is_change:
             reply = await self._change(operation, shape, scope)  # 3, 4
-        elif shape.effect is Effect.READ:
+        elif shape.is_read:
             reply = await house.store.read(lambda reader: shape.handler(operation, scope, reader))
         else:
             if shape.changing:
@@ -204,15 +216,15 @@ class Gate:
 
     # --- 2 may they? --------------------------------------------------------------------
 
-    async def _admit(self, operation: Operation[Any], shape: Shape, scope: Scope) -> None:
+    async def _admit(self, operation: Any, shape: Shape, scope: Scope) -> None:
         """Resolve what the operation is about, and ask policy.
 
         What is not there and what may not be known of look the same to who may not ask.
         """
-        if operation.access is not Access.POLICY:
+        if not shape.needs_policy:
             scope.resource = self._plain(scope, operation.resource())
             return
-        if isinstance(operation, CreateKey | ImportKey):
+        if shape.makes_key:
             scope.resource = key_cache.describe_wanted(operation, scope.namespace)
         missing = ""
         if shape.names_key and (reference := main_reference(operation)):
@@ -231,7 +243,7 @@ class Gate:
         for context in shape.contexts(operation):
             if not self._judge(scope, shape.action, scope.resource, context):
                 raise _denied(scope, shape.action, scope.resource.name)
-        if missing and shape.effect is Effect.USE:
+        if missing and shape.is_use:
             raise NotFound(f"There is no key {missing}.", key=missing)
         if shape.has_sources:
             await self._admit_sources(operation, shape, scope)
@@ -388,14 +400,13 @@ class Gate:
             named = operation.resource()
             about = audit.Resource(named.kind, "", named.name)
         else:
-            about = audit.Resource(
-                resource.kind, cast("str", resource.attributes.get("id", "")), resource.name
-            )
+            identifier = str(resource.attributes.get("id", ""))
+            about = audit.Resource(resource.kind, identifier, resource.name)
         durable = None
         for context in shape.contexts(operation):
             entry = audit.Entry(
                 action=shape.action,
-                context=cast("dict[str, str]", context),
+                context=context,  # type: ignore[arg-type]
                 details=details,
                 door=call.door,
                 key_version=scope.key_version or 0,

@@ -22,7 +22,7 @@ DEFAULT_BODY_LIMIT: Final = 32 * 1024 * 1024
 class Application(Protocol):
     """An ASGI application."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]: ...
 
 
 class ClientLeft(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
@@ -73,19 +73,17 @@ class HttpApplication:
         """Send ``POST /`` to ``door`` (protocols that name the operation in a header)."""
         self._root = door
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one connection scope: an HTTP request, or the life of the application."""
         if scope["type"] == "http":
             path: str = scope["path"]
             for prefix, door in self._prefixes:
                 if path.startswith(prefix):
-                    return await door(scope, receive, send)
-            return await self._serve(scope, receive, send)
+                    return door(scope, receive, send)
+            return self._serve(scope, receive, send)
         if scope["type"] == "lifespan":
-            return await self._live_through(receive, send)
-        await receive()
-        await send({"type": "websocket.close", "code": 1000})
-        return None
+            return self._live_through(receive, send)
+        return _refuse_websocket(receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         method: str = scope["method"]
@@ -149,3 +147,8 @@ class HttpApplication:
 
 def _document(error: InvalidRequest | NotFound, status: int) -> bytes:
     return problems.document(error, status, new_request_id())
+
+
+async def _refuse_websocket(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.close", "code": 1000})

@@ -31,7 +31,7 @@ from keystead.node.config import SinksConfig
 from keystead.node.gauges import report
 from keystead.node.http_server import HttpServer, Tls
 from keystead.node.scheduler import Scheduler
-from keystead.operations import Effect, Operation
+from keystead.operations import Operation
 from keystead.policy.engine import PolicyEngine
 from keystead.seal.keyring import Keyring
 from keystead.services import load_services

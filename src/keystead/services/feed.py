@@ -3,22 +3,36 @@
 A committed change takes a number in the ``changes`` table. Workers on one host notice
 through a shared board: each worker owns one slot, which it alone counts up after a commit,
 and looks at all slots before it serves a request. So when a change's caller has its reply,
-no worker on the host starts a request with the old state.
+no worker on the host starts a request with the old state. Other nodes' changes are noticed
+through the store (``notice``), or at the latest by the next look of ``watch``.
+
+While the store cannot be reached, other nodes' changes cannot be heard of. What may go on
+meanwhile, and for how long, is the caller's to decide: see ``require_heard_within``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import mmap
-from collections import deque
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
+from keystead.errors import KeysteadError, StoreUnavailable
+
 if TYPE_CHECKING:
     from keystead.store.store import Store
-    from keystead.store.transaction import Change
+    from keystead.store.transaction import Change, Reader
+
+LOOK_SECONDS = 1.0
+ANSWER_SECONDS = 3.0
+"""A store that has not answered a look by then cannot be reached."""
 
 _SLOT_BYTES = 8
+_PAGE = 1000
+
+log = logging.getLogger("keystead.feed")
 
 
 class Board:
@@ -56,19 +70,28 @@ class ChangeFeed:
     """Brings every committed change to the listeners of this worker, in order.
 
     ``generation`` counts the batches applied: what was read from the store before it moved
-    may be old.
+    may be old. ``on_gap`` is awaited instead of the listeners when it cannot be told what
+    has changed: the store has forgotten it, or is an older copy.
+
+    ``unreachable_since`` is None while the store answers; else it is when it last did, on
+    ``clock`` (seconds, monotonic).
     """
 
-    def __init__(self, store: Store, board: Board) -> None:
+    def __init__(
+        self, store: Store, board: Board, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
         self._board = board
+        self._clock = clock
         self._seen = board.read()
-        self._own: deque[Sequence[Change]] = deque()
         self._listeners: list[Listener] = []
         self._lock = asyncio.Lock()
         self._last = 0
-        self._remote = False
+        self._noticed = False
+        self._heard_at = clock()
         self.generation = 0
+        self.unreachable_since: float | None = None
+        self.on_gap: Callable[[], Awaitable[None]] | None = None
         store.on_commit = self._committed
 
     def listen(self, listener: Listener) -> None:
@@ -77,32 +100,109 @@ class ChangeFeed:
 
     def start_after(self, number: int) -> None:
         """Changes up to this number are already in the caches."""
-        self._last = max(self._last, number)
+        self._last = number
         self._seen = self._board.read()
+        self._answered()
 
-    def _committed(self, changes: Sequence[Change]) -> None:
+    def _committed(self, _: Sequence[Change]) -> None:
         """In a storage thread, after a commit and before its caller hears of it."""
-        self._own.append(changes)
         self._board.bump()
 
     def notice(self) -> None:
-        """Another node has committed: look at the store before the next request."""
-        self._remote = True
+        """Another node may have committed: look at the store before the next request.
+
+        May be called in any thread.
+        """
+        self._noticed = True
 
     def stale(self) -> bool:
         """Whether there is anything to catch up with. Called before every request."""
-        return self._remote or bool(self._own) or self._board.read() != self._seen
+        return self._noticed or self._board.read() != self._seen
 
     async def catch_up(self) -> None:
-        """Apply what has changed. On return no cache holds what was changed before the call."""
+        """Apply what has changed. On return no cache holds what was changed before the call.
+
+        Raises StoreUnavailable; at once while the store is known to be out of reach.
+        """
         async with self._lock:
             while self.stale():
-                seen, self._remote = self._board.read(), False
-                self._own.clear()
-                changes = await self._store.read(lambda reader: reader.changes_after(self._last))
-                if changes:
-                    self._last = changes[-1].number
-                    self.generation += 1
-                    for listener in self._listeners:
-                        await listener(changes)
-                self._seen = seen
+                if self.unreachable_since is not None:
+                    raise StoreUnavailable("The database cannot be reached.")
+                await self._look()
+
+    async def watch(self) -> None:
+        """Look at the store every ``LOOK_SECONDS``, for ever: a change whose notice was lost
+        is found, and so is that the store is gone, or there again."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            if not self._last:
+                continue
+            try:
+                async with self._lock:
+                    await self._look()
+            except StoreUnavailable:
+                continue
+            except KeysteadError as error:
+                log.error("changes cannot be applied: %s", error.message)
+            except Exception:
+                log.exception("changes cannot be applied")
+
+    def require_heard_within(self, seconds: float) -> None:
+        """Raise StoreUnavailable if the store has been out of reach for that long."""
+        since = self.unreachable_since
+        if since is not None and self._clock() - since >= seconds:
+            raise StoreUnavailable(
+                "The database has been out of reach for longer than this key's grace.",
+                grace_seconds=int(seconds),
+            )
+
+    async def _look(self) -> None:
+        """Read what is new and apply it. If either fails, everything is still to be done."""
+        seen, self._noticed = self._board.read(), False
+        try:
+            while await self._apply(*await self._read()):
+                pass
+        except BaseException:
+            self._noticed = True
+            raise
+        self._seen = seen
+
+    async def _read(self) -> tuple[Sequence[Change], int]:
+        """The next changes, and the number of the newest."""
+        last = self._last
+
+        def work(reader: Reader) -> tuple[Sequence[Change], int]:
+            changes = reader.changes_after(last, _PAGE)
+            return changes, reader.last_change() if len(changes) < _PAGE else changes[-1].number
+
+        try:
+            got = await asyncio.wait_for(self._store.read(work), ANSWER_SECONDS)
+        except (StoreUnavailable, TimeoutError):
+            if self.unreachable_since is None:
+                log.warning("the database cannot be reached")
+                self.unreachable_since = self._heard_at
+            raise StoreUnavailable("The database cannot be reached.") from None
+        self._answered()
+        return got
+
+    async def _apply(self, changes: Sequence[Change], newest: int) -> bool:
+        """Tell the listeners; whether there may be more to read."""
+        gap = changes[0].number != self._last + 1 if changes else newest != self._last
+        if not changes and not gap:
+            return False
+        if gap:
+            if self.on_gap is not None:
+                await self.on_gap()
+            self._last = newest
+        else:
+            for listener in self._listeners:
+                await listener(changes)
+            self._last = changes[-1].number
+        self.generation += 1
+        return len(changes) == _PAGE
+
+    def _answered(self) -> None:
+        self._heard_at = self._clock()
+        if self.unreachable_since is not None:
+            log.warning("the database answers again")
+            self.unreachable_since = None

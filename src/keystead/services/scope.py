@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Judge = Callable[["Scope", str, Resource | PolicyResource], bool]
 
+
 @dataclass(slots=True)
 class Scope:
     """One operation on its way through the gate.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable
 from typing import Final, Protocol
 from urllib.parse import quote
 
@@ -43,7 +44,7 @@ _encode = msgspec.json.Encoder().encode
 class Gate(Protocol):
     """Carries out operations; raises a KeysteadError."""
 
-    async def perform(self, operation: Operation[ReplyT], call: Call) -> ReplyT: ...
+    def perform(self, operation: Operation[ReplyT], call: Call) -> Awaitable[ReplyT]: ...
 
 
 class Refused(Exception):

@@ -29,8 +29,9 @@ class KeyVersion:
         "_handle",
         "_material",
         "allowance",
-        "created_at",
         "header",
+        "may_process",
+        "may_protect",
         "number",
         "public",
         "state",
@@ -47,6 +48,8 @@ class KeyVersion:
     ) -> None:
         self.number = number
         self.state = state
+        self.may_protect = Purpose.PROTECT in ALLOWS[state]
+        self.may_process = Purpose.PROCESS in ALLOWS[state]
         self.header = header
         self.public = public
         self.allowance: int | None = 0 if counted else None
@@ -141,7 +144,10 @@ class Key:
         Raises KeyUsageForbids or KeyStateForbids.
         """
         self.require_usage(usage)
-        return self._allowing(self.versions[self.primary], Purpose.PROTECT)
+        version = self.versions.get(self.primary)
+        if version is None or not version.may_protect:
+            raise self._state_forbids(self.primary, version)
+        return version
 
     def processing(self, usage: Usage, number: int | None = None) -> KeyVersion:
         """A version (default: the primary), to process what was protected with it.
@@ -149,24 +155,26 @@ class Key:
         Raises KeyUsageForbids, KeyStateForbids, or NotFound if there is no such version.
         """
         self.require_usage(usage)
-        version = self.versions.get(self.primary if number is None else number)
-        if version is None:
-            raise NotFound(
-                f"Key {self.record.name} has no version {number}.",
-                key=self.record.name,
-                version=number,
-            )
-        return self._allowing(version, Purpose.PROCESS)
-
-    def _allowing(self, version: KeyVersion, purpose: Purpose) -> KeyVersion:
-        if purpose in ALLOWS[version.state]:
+        wanted = self.primary if number is None else number
+        version = self.versions.get(wanted)
+        if version is not None and version.may_process:
             return version
-        raise KeyStateForbids(
-            f"Key {self.record.name} version {version.number} is {version.state}.",
-            hint=_HINTS.get(version.state, ""),
+        if self.record.version(wanted) is None:
+            raise NotFound(
+                f"Key {self.record.name} has no version {wanted}.",
+                key=self.record.name,
+                version=wanted,
+            )
+        raise self._state_forbids(wanted, version)
+
+    def _state_forbids(self, number: int, version: KeyVersion | None) -> KeyStateForbids:
+        state = State.DESTROYED if version is None else version.state
+        return KeyStateForbids(
+            f"Key {self.record.name} version {number} is {state}.",
+            hint=_HINTS.get(state, ""),
             key=self.record.name,
-            version=version.number,
-            state=version.state,
+            version=number,
+            state=state,
         )
 
     def require_context(self, context: Mapping[str, str]) -> None:
