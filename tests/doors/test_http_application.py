@@ -159,7 +159,9 @@ def test_clients_that_vanish_do_not_disturb_the_others_behind_uvicorn(gate: Any)
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
+        server = uvicorn.Server(
+            uvicorn.Config(app, interface="asgi3", log_level="error", lifespan="on")
+        )
         serving = asyncio.create_task(server.serve([listener]))
         head = b"POST /api/v1/keys/slow/encrypt HTTP/1.1\r\nHost: x\r\n"
         json = b"Content-Type: application/json\r\n"

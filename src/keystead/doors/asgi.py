@@ -32,9 +32,14 @@ class ClientLeft(Exception):
 async def respond(send: Send, status: int, headers: list[Header], body: bytes) -> None:
     """Send a whole response. A connection that is gone concerns nobody else: no error.
 
-    ``headers`` is sent as it is; Content-Length must be in it.
+    ``headers`` is sent as it is; Content-Length must be in it. A server whose sender has a
+    method ``send_whole`` (see ``node.http_server``) is given the response in one piece.
     """
+    send_whole = getattr(getattr(send, "__self__", None), "send_whole", None)
     try:
+        if send_whole is not None:
+            await send_whole(status, headers, body)
+            return
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
     except OSError:

@@ -16,9 +16,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
-from keystead.doors.asgi import CLIENT_CERTIFICATE
+from keystead.doors.asgi import CLIENT_CERTIFICATE, Header
 from keystead.errors import ConfigurationError
 
 BACKLOG = 2048
@@ -51,8 +55,37 @@ class Tls:
         return context
 
 
+class _Cycle(RequestResponseCycle):
+    """A request and its response, which may be sent whole."""
+
+    async def send_whole(self, status: int, headers: Sequence[Header], body: bytes) -> None:
+        """Send a response whose headers are the application's own and hold Content-Length.
+
+        What two ASGI messages say in two writes, with every header checked and searched for
+        what it might mean, in one. Where that would differ (HEAD, a connection that is to be
+        closed), it is left to ``send``.
+        """
+        if self.response_started or not self.keep_alive or self.scope["method"] == "HEAD":
+            await self.send({"type": "http.response.start", "status": status, "headers": headers})
+            await self.send({"type": "http.response.body", "body": body})
+            return
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
+        content = [STATUS_LINE[status]]
+        for name, value in headers:
+            content += (name, b": ", value, b"\r\n")
+        content += (b"\r\n", body)
+        self.response_started = self.response_complete = True
+        self.waiting_for_100_continue = False
+        self.transport.write(b"".join(content))
+        self.message_event.set()
+        self.on_response()
+
+
 class _Protocol(HttpToolsProtocol):
-    """Adds the peer's certificate to each request's scope."""
+    """Adds the peer's certificate to each request's scope, and ``send_whole`` to its sender."""
 
     certificate: bytes | None = None
 
@@ -61,6 +94,10 @@ class _Protocol(HttpToolsProtocol):
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
             self.certificate = tls.getpeercert(binary_form=True)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.__class__ = _Cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

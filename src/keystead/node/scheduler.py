@@ -16,6 +16,7 @@ from keystead.services import idempotency
 from keystead.services.house import House
 from keystead.services.keys.records import KEY
 from keystead.services.keys.usage import write_usage
+from keystead.services.namespaces import sweep_remains
 from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
 
 USAGE_SECONDS = 5.0
@@ -99,4 +100,5 @@ class Scheduler:
         await self._gate.perform_as(SERVER, ReapTokens())
         await house.store.write(lambda tx: idempotency.forget_expired(tx, now))
         await house.store.write(lambda tx: tx.forget_changes(KEEP_CHANGES))
+        await sweep_remains(house.store)
         await resolve_intents(house, settle_seconds=SETTLE_SECONDS)
