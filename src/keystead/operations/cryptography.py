@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Generic, TypeVar
 from msgspec import Meta
 
 from keystead.operations.base import Effect, Input, Operation, Problem, Reply, ReplyT
-from keystead.operations.keys import KeyRef, Version
+from keystead.operations.keys import Choice, KeyRef, Version
 
 ContextName = Annotated[str, Meta(min_length=1, max_length=256)]
 ContextValue = Annotated[str, Meta(max_length=1024)]
@@ -76,10 +76,10 @@ class DecryptItem(Input, frozen=True, kw_only=True):
     """``key`` is needed only for bare RSA-OAEP ciphertext; otherwise it must match if given."""
 
     ciphertext: bytes
-    key: str = ""
+    key: Annotated[str, Meta(max_length=255)] = ""
     context: Context = {}
     aad: bytes = b""
-    algorithm: str = ""
+    algorithm: Choice = ""
 
 
 class Decrypted(Reply, frozen=True):
@@ -172,7 +172,7 @@ class GenerateDataKeyBatch(KeyUse[Results[DataKey]], frozen=True, kw_only=True):
 
 
 class DataKeyPairItem(Input, frozen=True, kw_only=True):
-    spec: str
+    spec: Choice
     context: Context = {}
     aad: bytes = b""
     with_plaintext: bool = True
@@ -216,7 +216,7 @@ class WrapItem(Input, frozen=True, kw_only=True):
     ``aes-kwp`` (RFC 5649, the default) or ``aes-kw`` (RFC 3394)."""
 
     key_material: bytes
-    format: str = ""
+    format: Choice = ""
     context: Context = {}
 
 
@@ -246,7 +246,7 @@ class WrapBatch(KeyUse[Results[Wrapped]], frozen=True, kw_only=True):
 
 class UnwrapItem(Input, frozen=True, kw_only=True):
     wrapped: bytes
-    format: str = ""
+    format: Choice = ""
     version: Version | None = None
     context: Context = {}
 
@@ -288,9 +288,9 @@ class SignItem(Input, frozen=True, kw_only=True):
     """
 
     message: bytes
-    algorithm: str = ""
+    algorithm: Choice = ""
     prehashed: bool = False
-    signature_format: str = "der"
+    signature_format: Choice = "der"
     context_string: Annotated[bytes, Meta(max_length=255)] = b""
 
 
@@ -323,9 +323,9 @@ class VerifyItem(Input, frozen=True, kw_only=True):
     message: bytes
     signature: bytes
     version: Version | None = None
-    algorithm: str = ""
+    algorithm: Choice = ""
     prehashed: bool = False
-    signature_format: str = "der"
+    signature_format: Choice = "der"
     context_string: Annotated[bytes, Meta(max_length=255)] = b""
 
 

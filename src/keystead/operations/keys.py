@@ -22,6 +22,9 @@ Version = Annotated[int, Meta(ge=1, le=2**32 - 1)]
 TagName = Annotated[str, Meta(min_length=1, max_length=128)]
 TagValue = Annotated[str, Meta(max_length=256)]
 Tags = Annotated[dict[TagName, TagValue], Meta(max_length=64)]
+RequiredContext = Annotated[list[TagName], Meta(max_length=32)]
+Choice = Annotated[str, Meta(max_length=64)]
+"""A spec, usage, state, format or algorithm by name: short, for it goes into the audit log."""
 
 
 class VersionView(Reply, frozen=True):
@@ -80,10 +83,10 @@ class CreateKey(Operation[KeyView], frozen=True, kw_only=True):
     audited: ClassVar[tuple[str, ...]] = ("spec", "usage", "exportable")
 
     name: KeyName
-    spec: str = "xaes-256-gcm"
-    usage: str = ""
+    spec: Choice = "xaes-256-gcm"
+    usage: Choice = ""
     exportable: bool = False
-    required_context: list[TagName] = []
+    required_context: RequiredContext = []
     tags: Tags = {}
     description: Annotated[str, Meta(max_length=1024)] = ""
     owner: Annotated[str, Meta(max_length=256)] = ""
@@ -116,7 +119,7 @@ class CreateWrappingKey(Operation[WrappingKey], frozen=True, kw_only=True):
     effect: ClassVar[Effect] = Effect.CHANGE
     audited: ClassVar[tuple[str, ...]] = ("spec",)
 
-    spec: str = "rsa-3072"
+    spec: Choice = "rsa-3072"
 
 
 class ImportKey(Operation[KeyView], frozen=True, kw_only=True):
@@ -134,12 +137,12 @@ class ImportKey(Operation[KeyView], frozen=True, kw_only=True):
 
     name: KeyName
     wrapped: bytes
-    wrapping_key: str
-    spec: str = "xaes-256-gcm"
-    usage: str = ""
+    wrapping_key: Choice
+    spec: Choice = "xaes-256-gcm"
+    usage: Choice = ""
     new_version: bool = False
     exportable: bool = False
-    required_context: list[TagName] = []
+    required_context: RequiredContext = []
     tags: Tags = {}
     description: Annotated[str, Meta(max_length=1024)] = ""
 
@@ -151,7 +154,7 @@ class ListKeys(Page, Operation[KeyPage], frozen=True, kw_only=True):
     kind: ClassVar[str] = "key"
     effect: ClassVar[Effect] = Effect.READ
 
-    state: str = ""
+    state: Choice = ""
     tag: str = ""
     prefix: str = ""
 
@@ -177,7 +180,7 @@ class UpdateKey(KeyOperation[KeyView], frozen=True, kw_only=True):
     owner: Annotated[str, Meta(max_length=256)] | None = None
     classification: Annotated[str, Meta(max_length=64)] | None = None
     tags: Tags | None = None
-    required_context: list[TagName] | None = None
+    required_context: RequiredContext | None = None
     exportable: bool | None = None
     grace_seconds: Annotated[int, Meta(ge=0, le=86400)] | None = None
     primary_version: Version | None = None

@@ -37,6 +37,7 @@ from keystead.services.keys.records import (
     ALIAS,
     KEY,
     MATERIAL,
+    WRAPPING_KEY,
     AliasRecord,
     KeyRecord,
     MaterialRecord,
@@ -201,12 +202,13 @@ def update_key(operation: UpdateKey, scope: Scope, tx: Transaction) -> KeyView:
         )
     if operation.primary_version is not None:
         scope.key_version = _check_primary(record, operation.primary_version)
+    required = operation.required_context
     given = {
         "description": operation.description,
         "owner": operation.owner,
         "classification": operation.classification,
         "tags": operation.tags,
-        "required_context": operation.required_context,
+        "required_context": None if required is None else sorted(set(required)),
         "exportable": operation.exportable,
         "grace_seconds": operation.grace_seconds,
         "primary": operation.primary_version,
@@ -389,7 +391,9 @@ def _restored(current: State, before_destruction: State | None) -> State:
 
 @changes(ReapKeys)
 def reap_keys(operation: ReapKeys, scope: Scope, tx: Transaction) -> DestroyedKeys:
-    """Empty the material of what is due and leave tombstones."""
+    """Empty the material of what is due and leave tombstones; drop expired wrapping keys."""
+    for namespace, identifier, _ in tx.expired(WRAPPING_KEY, scope.now, _REAP_AT_ONCE):
+        tx.delete(WRAPPING_KEY, namespace, identifier)
     destroyed: list[str] = []
     for namespace, key_id, record in tx.expired(KEY, scope.now, _REAP_AT_ONCE):
         whole = record.destroy_at is not None and record.destroy_at <= scope.now

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 
 import msgspec
 
-from keystead.errors import NotFound
+from keystead.errors import NamespaceSealed, NotFound
 from keystead.operations.keys import KeyUsage, ShowKeyUsage, UsageCount
 from keystead.services.keys.cache import find_record
 from keystead.services.registry import reads
@@ -72,23 +73,26 @@ class UsageCounters:
 
 
 def write_usage(tx: Transaction, taken: Iterable[tuple[_Slot, list[float]]]) -> None:
-    """Add counts to those stored."""
-    for (namespace, key_id, version, principal, action), (uses, last) in taken:
-        place = f"{key_id}/{version}/{principal}/{action}"
-        present = tx.get(USAGE, namespace, place)
-        tx.put(
-            USAGE,
-            namespace,
-            place,
-            UsageRecord(
-                key_id=key_id,
-                version=version,
-                principal=principal,
-                action=action,
-                count=int(uses) + (present.count if present else 0),
-                last_used_at=max(last, present.last_used_at if present else 0.0),
-            ),
-        )
+    """Add counts to those stored. Counts in a namespace that was sealed meanwhile are dropped:
+    they must not keep all others from being written."""
+    for slot, (uses, last) in taken:
+        with contextlib.suppress(NamespaceSealed):
+            _add(tx, slot, int(uses), last)
+
+
+def _add(tx: Transaction, slot: _Slot, uses: int, last: float) -> None:
+    namespace, key_id, version, principal, action = slot
+    place = f"{key_id}/{version}/{principal}/{action}"
+    present = tx.get(USAGE, namespace, place)
+    record = UsageRecord(
+        key_id=key_id,
+        version=version,
+        principal=principal,
+        action=action,
+        count=uses + (present.count if present else 0),
+        last_used_at=max(last, present.last_used_at if present else 0.0),
+    )
+    tx.put(USAGE, namespace, place, record)
 
 
 @reads(ShowKeyUsage)
