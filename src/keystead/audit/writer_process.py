@@ -38,6 +38,7 @@ class _Worker:
         self.socket = connection
         self.unpacker = wire.Unpacker()
         self.unsent = bytearray()
+        self.blocked = False
 
 
 class WriterProcess:
@@ -147,9 +148,11 @@ class WriterProcess:
         if len(worker.unsent) > UNSENT_LIMIT_BYTES:
             self._drop(worker)
             return
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.unsent else 0)
-        with contextlib.suppress(KeyError, ValueError):  # dropped before its answer
-            self._selector.modify(worker.socket, events, worker)
+        if bool(worker.unsent) is not worker.blocked:
+            worker.blocked = bool(worker.unsent)
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if worker.blocked else 0)
+            with contextlib.suppress(KeyError, ValueError):  # dropped before its answer
+                self._selector.modify(worker.socket, events, worker)
 
     def _drop(self, worker: _Worker) -> None:
         """Forget a connection. What it has sent whole is still committed, unanswered."""
