@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import tempfile
 import time
@@ -15,6 +16,7 @@ import msgspec
 import pytest
 
 from keystead.call import Call
+from keystead.errors import NotInitialized
 from keystead.gate import SERVER
 from keystead.node.worker import Plan, Worker
 from keystead.operations import Operation
@@ -59,7 +61,7 @@ class Office:
         self.worker = self.runner.run(build())
         self.house = self.worker.house
         self.house.clock = self.clock
-        if self.house.seal.initialized:
+        with contextlib.suppress(NotInitialized):
             self.run(self.house.seal.auto_unseal())
 
     def clock(self) -> float:
@@ -104,7 +106,7 @@ class Office:
         """The audit log's entries as they stand in its files, oldest first."""
         lines = [
             json.loads(line)
-            for path in sorted(self.audit_dir.glob("*.log"))
+            for path in sorted(self.audit_dir.glob("segment-*.jsonl"))
             for line in path.read_bytes().split(b"\0", 1)[0].splitlines()
         ]
         return [line for line in lines if not action or line.get("action") == action]

@@ -12,7 +12,7 @@ from keystead.operations import Operation, reply_type
 from keystead.services.registry import Handler
 from keystead.services.scope import Scope
 from keystead.store.kinds import Kind
-from keystead.store.transaction import Transaction
+from keystead.store.transaction import Reader, Transaction
 
 KEPT_SECONDS = 86_400
 
@@ -39,33 +39,38 @@ def once(work: Handler) -> Handler:
     """
 
     def carry_out(operation: Operation[Any], scope: Scope, tx: Transaction) -> Any:
-        place = _place(scope)
-        fingerprint = hashlib.sha256(
-            operation.action.encode() + b"\0" + msgspec.msgpack.encode(operation)
-        ).digest()
-        present = tx.get(IDEMPOTENCY, scope.namespace, place)
-        if present is not None and present.expires_at > scope.now:
-            if present.fingerprint != fingerprint:
-                raise IdempotencyMismatch(
-                    "This idempotency key was used for another request.",
-                    hint="Use a new key for each request.",
-                )
-            scope.details["repeated"] = True
-            return msgspec.msgpack.decode(present.reply, type=reply_type(type(operation)))
+        reply = answered(operation, scope, tx)
+        if reply is not None:
+            return reply
         reply = work(operation, scope, tx)
-        tx.put(
-            IDEMPOTENCY,
-            scope.namespace,
-            place,
-            IdempotencyRecord(
-                fingerprint=fingerprint,
-                reply=msgspec.msgpack.encode(reply),
-                expires_at=scope.now + KEPT_SECONDS,
-            ),
+        record = IdempotencyRecord(
+            fingerprint=_fingerprint(operation),
+            reply=msgspec.msgpack.encode(reply),
+            expires_at=scope.now + KEPT_SECONDS,
         )
+        tx.put(IDEMPOTENCY, scope.namespace, _place(scope), record)
         return reply
 
     return carry_out
+
+
+def answered(operation: Operation[Any], scope: Scope, reader: Reader) -> Any:
+    """The reply that this request had before, or None. Raises IdempotencyMismatch."""
+    present = reader.get(IDEMPOTENCY, scope.namespace, _place(scope))
+    if present is None or present.expires_at <= scope.now:
+        return None
+    if present.fingerprint != _fingerprint(operation):
+        raise IdempotencyMismatch(
+            "This idempotency key was used for another request.",
+            hint="Use a new key for each request.",
+        )
+    scope.details["repeated"] = True
+    return msgspec.msgpack.decode(present.reply, type=reply_type(type(operation)))
+
+
+def _fingerprint(operation: Operation[Any]) -> bytes:
+    request = operation.action.encode() + b"\0" + msgspec.msgpack.encode(operation)
+    return hashlib.sha256(request).digest()
 
 
 def _place(scope: Scope) -> str:

@@ -27,7 +27,6 @@ def each(scope: Scope, items: Iterable[ItemT], act: Callable[[ItemT], ValueT]) -
         except KeysteadError as error:
             failed += 1
             results.append(Outcome(error=Problem(code=error.code, message=error.message)))
-    scope.uses = len(results) - failed
     scope.details["items"] = len(results)
     if failed:
         scope.details["failed_items"] = failed

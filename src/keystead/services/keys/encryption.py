@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keystead.crypto.ciphertext import associated_data, parse
 from keystead.crypto.specs import Usage
-from keystead.errors import DecryptionFailed, NotFound
+from keystead.errors import DecryptionFailed, InvalidRequest, NotFound
 from keystead.operations.cryptography import (
     Decrypt,
     DecryptBatch,
@@ -25,10 +25,22 @@ from keystead.services.registry import uses
 from keystead.services.scope import Scope
 
 _USAGE = Usage.ENCRYPT_DECRYPT
+_OWN = b"KS"  # how every label of Keystead's own begins: see ``crypto.ciphertext``
+
+
+WRAPPED_KEY = b"\xff\xff\xff\xffkeystead/wrapped-key"
+"""Stands between header and context of a wrapped key, where data has the number of context
+entries, so that decrypt cannot have a wrapped key back as data, nor unwrap data as a key."""
 
 
 def seal(
-    key: Key, version: KeyVersion, plaintext: bytes, context: dict[str, str], aad: bytes
+    key: Key,
+    version: KeyVersion,
+    plaintext: bytes,
+    context: dict[str, str],
+    aad: bytes = b"",
+    *,
+    domain: bytes = b"",
 ) -> bytes:
     """Encrypt under a version: header ‖ body (see ``crypto.ciphertext``).
 
@@ -37,13 +49,18 @@ def seal(
     if key.record.required_context:
         key.require_context(context)
     version.spend_message()
-    bound = associated_data(version.header, context, aad)
+    bound = associated_data(version.header + domain, context, aad)
     ciphertext: bytes = version.header + version.handle(key.spec, _USAGE).encrypt(plaintext, bound)
     return ciphertext
 
 
 def open_sealed(
-    key: Key, ciphertext: bytes, context: dict[str, str], aad: bytes
+    key: Key,
+    ciphertext: bytes,
+    context: dict[str, str],
+    aad: bytes = b"",
+    *,
+    domain: bytes = b"",
 ) -> tuple[KeyVersion, bytes]:
     """Decrypt what ``seal`` made, with the version that the ciphertext names.
 
@@ -57,7 +74,7 @@ def open_sealed(
         version = key.processing(_USAGE, parsed.version)
     except NotFound:
         raise DecryptionFailed from None
-    bound = associated_data(parsed.header, context, aad)
+    bound = associated_data(parsed.header + domain, context, aad)
     return version, version.handle(key.spec, _USAGE).decrypt(parsed.body, bound)
 
 
@@ -92,17 +109,28 @@ def _decrypt(key: Key, item: DecryptItem | Decrypt) -> Decrypted:
 
 
 def _decrypt_bare(key: Key, item: DecryptItem | Decrypt) -> Decrypted:
-    """Open bare RSA-OAEP ciphertext made with the public key: it names neither key nor version."""
+    """Open bare RSA-OAEP ciphertext made with the public key: it names neither key nor version.
+
+    It binds no context, so none can be claimed for it. What Keystead bound to one is not
+    opened here, where the caller gives the whole label.
+    """
     key.require_usage(_USAGE)
-    for number in sorted(key.versions, reverse=True):
+    if key.spec.symmetric or item.context:
+        raise InvalidRequest(
+            "Only bare RSA-OAEP ciphertext needs an algorithm, and it binds no context.",
+            hint="Leave the algorithm out: the ciphertext names its key.",
+        )
+    key.require_context(item.context)
+    if item.aad.startswith(_OWN):
+        raise DecryptionFailed
+    for version in key.candidates(_USAGE):
         try:
-            version = key.processing(_USAGE, number)
             plaintext = version.handle(key.spec, _USAGE).decrypt(
                 item.ciphertext, item.aad, algorithm=item.algorithm
             )
         except DecryptionFailed:
             continue
-        return Decrypted(plaintext=plaintext, key_id=key.id, version=number)
+        return Decrypted(plaintext=plaintext, key_id=key.id, version=version.number)
     raise DecryptionFailed
 
 
@@ -118,9 +146,11 @@ def decrypt_batch(operation: DecryptBatch, scope: Scope) -> Results[Decrypted]:
     key: Key = scope.target
 
     def one(item: DecryptItem) -> Decrypted:
-        if item.key and item.key not in (operation.key, key.id, key.record.name):
+        if item.key and item.key not in (key.id, key.record.name, *key.record.aliases):
             raise DecryptionFailed
-        return _decrypt(key, item)
+        decrypted = _decrypt(key, item)
+        scope.key_version = decrypted.version
+        return decrypted
 
     return each(scope, operation.items, one)
 
@@ -142,11 +172,18 @@ def _reencrypt(scope: Scope, item: ReencryptItem | Reencrypt) -> Encrypted:
     )
 
 
+def _name_sources(scope: Scope) -> None:
+    """The audit log tells whose ciphertexts were opened."""
+    scope.details["sources"] = ",".join(sorted(scope.sources))
+
+
 @uses(Reencrypt)
 def reencrypt(operation: Reencrypt, scope: Scope) -> Encrypted:
+    _name_sources(scope)
     return _reencrypt(scope, operation)
 
 
 @uses(ReencryptBatch)
 def reencrypt_batch(operation: ReencryptBatch, scope: Scope) -> Results[Encrypted]:
+    _name_sources(scope)
     return each(scope, operation.items, lambda item: _reencrypt(scope, item))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any
 
 from keystead.crypto import KeyMaterial, KeySpec, Usage, open_private, spec
@@ -77,6 +78,14 @@ class KeyVersion:
                 version=self.number,
             )
         self.allowance -= 1
+
+    def take(self, messages: int) -> KeyVersion:
+        """A copy of this version for one request, with so many of its messages."""
+        taken = copy(self)
+        if self.allowance is not None:
+            self.allowance -= messages
+            taken.allowance = messages
+        return taken
 
     def grant(self, messages: int) -> None:
         """Add messages that were reserved in the store."""
@@ -166,6 +175,26 @@ class Key:
                 version=wanted,
             )
         raise self._state_forbids(wanted, version)
+
+    def candidates(self, usage: Usage, number: int | None = None) -> list[KeyVersion]:
+        """The named version; or all that may still process, newest first.
+
+        Raises KeyUsageForbids; KeyStateForbids if there is none; NotFound as ``processing``.
+        """
+        if number is not None:
+            return [self.processing(usage, number)]
+        self.require_usage(usage)
+        found = [v for _, v in sorted(self.versions.items(), reverse=True) if v.may_process]
+        return found if found else [self.processing(usage)]
+
+    def with_own_messages(self, count: int) -> Key:
+        """This key for one request in another thread, with ``count`` messages of the primary
+        version set aside for it: threads share no counter, and nobody spends what is here."""
+        if (primary := self.versions.get(self.primary)) is None:
+            return self
+        own = copy(self)
+        own.versions = {**self.versions, self.primary: primary.take(count)}
+        return own
 
     def _state_forbids(self, number: int, version: KeyVersion | None) -> KeyStateForbids:
         state = State.DESTROYED if version is None else version.state

@@ -96,9 +96,7 @@ KEY = Kind(
     KeyRecord,
     name_of=lambda r: r.name,
     state_of=lambda r: r.state,
-    expires_of=lambda r: (
-        r.destroy_at or min((v.destroy_at for v in r.versions if v.destroy_at), default=None)
-    ),
+    expires_of=_next_destruction,
 )
 MATERIAL = Kind("key-material", MaterialRecord, parent_of=lambda r: r.key_id)
 ALIAS = Kind("key-alias", AliasRecord, parent_of=lambda r: r.key_id)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from keystead.crypto.specs import Usage
-from keystead.errors import KeyStateForbids, NotFound, VerificationFailed
+from keystead.errors import VerificationFailed
 from keystead.operations.cryptography import (
     GenerateMac,
     GenerateMacBatch,
@@ -53,39 +53,17 @@ def _sign(scope: Scope, item: SignItem | Sign) -> Signed:
     return Signed(signature=signature, key_id=key.id, version=version.number, algorithm=algorithm)
 
 
-def _candidates(key: Key, usage: Usage, number: int | None) -> Iterator[KeyVersion]:
-    """The named version; or all that may still verify, newest first."""
-    if number is not None:
-        yield key.processing(usage, number)
-        return
-    key.require_usage(usage)
-    blocked: KeyStateForbids | None = None
-    found = False
-    for candidate in sorted(key.versions, reverse=True):
-        try:
-            version = key.processing(usage, candidate)
-        except KeyStateForbids as error:
-            blocked = blocked or error
-            continue
-        found = True
-        yield version
-    if blocked is not None and not found:
-        raise blocked
-
-
 def _first_that_holds(
     scope: Scope, usage: Usage, number: int | None, check: Callable[[KeyVersion], None]
 ) -> Verified:
     key: Key = scope.target
-    for version in _candidates(key, usage, number):
+    for version in key.candidates(usage, number):
         try:
             check(version)
         except VerificationFailed:
             continue
         scope.key_version = version.number
         return Verified(key_id=key.id, version=version.number)
-    if not key.versions:
-        raise NotFound(f"Key {key.record.name} has no material left.", key=key.record.name)
     raise VerificationFailed("The signature or MAC does not hold.")
 
 

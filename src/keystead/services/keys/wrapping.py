@@ -16,13 +16,10 @@ from keystead.operations.cryptography import (
     Wrapped,
 )
 from keystead.services.keys.batches import each
-from keystead.services.keys.encryption import open_sealed, seal
+from keystead.services.keys.encryption import WRAPPED_KEY, open_sealed, seal
 from keystead.services.keys.key import Key, KeyVersion
 from keystead.services.registry import uses
 from keystead.services.scope import Scope
-
-# Bound as aad, so that a wrapped key cannot be had back as data by decrypt, or the reverse.
-_DOMAIN = b"keystead/wrapped-key"
 
 
 def _wrap(scope: Scope, item: WrapItem | Wrap) -> Wrapped:
@@ -35,7 +32,7 @@ def _wrap(scope: Scope, item: WrapItem | Wrap) -> Wrapped:
     else:
         version = key.protecting(Usage.ENCRYPT_DECRYPT)
         _require_own_format(item.format)
-        wrapped = seal(key, version, item.key_material, item.context, _DOMAIN)
+        wrapped = seal(key, version, item.key_material, item.context, domain=WRAPPED_KEY)
     scope.key_version = version.number
     return Wrapped(wrapped=wrapped, key_id=key.id, version=version.number)
 
@@ -44,21 +41,17 @@ def _unwrap(scope: Scope, item: UnwrapItem | Unwrap) -> Unwrapped:
     key: Key = scope.target
     if key.usage is Usage.WRAP_UNWRAP:
         _refuse_context(item.context)
-        numbers = sorted(key.versions, reverse=True) if item.version is None else [item.version]
-        version, material = _try_versions(key, numbers, item)
+        version, material = _try_versions(key, item)
     else:
         key.require_usage(Usage.ENCRYPT_DECRYPT)
         _require_own_format(item.format)
-        version, material = open_sealed(key, item.wrapped, item.context, _DOMAIN)
+        version, material = open_sealed(key, item.wrapped, item.context, domain=WRAPPED_KEY)
     scope.key_version = version.number
     return Unwrapped(key_material=material, key_id=key.id, version=version.number)
 
 
-def _try_versions(
-    key: Key, numbers: list[int], item: UnwrapItem | Unwrap
-) -> tuple[KeyVersion, bytes]:
-    for number in numbers:
-        version = key.processing(Usage.WRAP_UNWRAP, number)
+def _try_versions(key: Key, item: UnwrapItem | Unwrap) -> tuple[KeyVersion, bytes]:
+    for version in key.candidates(Usage.WRAP_UNWRAP, item.version):
         handle = version.handle(key.spec, Usage.WRAP_UNWRAP)
         try:
             return version, handle.unwrap(item.wrapped, algorithm=item.format or None).reveal()

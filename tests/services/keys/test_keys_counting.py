@@ -1,8 +1,9 @@
-"""Counting, repeating and destroying: what must hold when things come together."""
+"""Counting messages and uses, repeating requests, destroying: also when they meet."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -52,7 +53,7 @@ DAY = 86_400
 
 
 @pytest.fixture
-def few_messages(monkeypatch: pytest.MonkeyPatch) -> int:
+def few_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Blocks of 4 messages, and a limit of 16: three blocks a version."""
     monkeypatch.setattr(messages, "BLOCK", 4)
     object.__setattr__(spec("aes-256-gcm"), "message_limit", 16)
@@ -61,9 +62,7 @@ def few_messages(monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def versions_used(office: Any, count: int, key: str = "k", **given: Any) -> list[int]:
-    return [
-        office.perform(Encrypt(key=key, plaintext=b"x"), **given).version for _ in range(count)
-    ]
+    return [office.perform(Encrypt(key=key, plaintext=b"x"), **given).version for _ in range(count)]
 
 
 # --- counting messages ------------------------------------------------------------------
@@ -227,7 +226,8 @@ def test_uses_are_counted_by_version_principal_and_action(office: Any) -> None:
         (1, "token/app", "key:decrypt"): 1,
         (2, "token/app", "key:decrypt"): 2,
     }
-    assert office.perform(ShowKeyUsage(key="k")).last_used_at == pytest.approx(office.clock(), abs=9)
+    last_used_at = office.perform(ShowKeyUsage(key="k")).last_used_at
+    assert last_used_at == pytest.approx(office.clock(), abs=9)
 
 
 def test_counts_that_could_not_be_written_are_written_later(
@@ -288,7 +288,7 @@ def test_a_version_due_before_its_key_is_destroyed_when_it_is_due(office: Any) -
     office.perform(RotateKey(key="k"))
     office.perform(DestroyKey(key="k", version=1, wait_seconds=DAY))
     office.perform(DestroyKey(key="k", wait_seconds=30 * DAY))
-    office.now += DAY
+    office.now += DAY + 1
     assert office.as_server(ReapKeys()).keys == [f"{key.id}/1"]
     office.now += 29 * DAY
     assert office.as_server(ReapKeys()).keys == [key.id]
@@ -302,7 +302,7 @@ def test_a_destroyed_version_says_so_and_the_others_work(office: Any) -> None:
         office.perform(DestroyKey(key="k", version=1))
     office.perform(RotateKey(key="k"))
     office.perform(DestroyKey(key="k", version=1, wait_seconds=DAY))
-    office.now += DAY
+    office.now += DAY + 1
     office.as_server(ReapKeys())
     with pytest.raises(KeyStateForbids, match="destroyed"):
         office.perform(Decrypt(ciphertext=old))
@@ -317,7 +317,7 @@ def test_a_sealed_namespace_does_not_hold_up_the_destruction_of_other_keys(offic
         office.perform(CreateKey(name="k"), namespace=namespace)
         office.perform(DestroyKey(key="k", wait_seconds=DAY), namespace=namespace)
     office.perform(SealNamespace(name="team"))
-    office.now += DAY
+    office.now += DAY + 1
     assert len(office.as_server(ReapKeys()).keys) == 1
 
 
