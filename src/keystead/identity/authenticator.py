@@ -71,6 +71,8 @@ class Authenticator:
         self._namespaces = namespaces
         self._clock = clock
         self.throttle = Throttle()
+        self.hits = 0
+        self.misses = 0
         self._entries = Entries(generation, _REFUSAL_SECONDS)
         self._standings = Standings(generation)
 
@@ -83,7 +85,9 @@ class Authenticator:
         key = digest(call.token)
         entry = self._entries.find(key)
         if entry is not None:
+            self.hits += 1
             return self._admit(entry, call)
+        self.misses += 1
         if self._entries.is_refused(key, self._clock()):
             raise Unauthenticated
         return None

@@ -39,7 +39,12 @@ def report(metrics: Metrics, house: House, shippers: Sequence[Shipper]) -> None:
     metrics.set(AUDIT_ENTRIES, audit.size)
     metrics.set(SEALED, float(house.seal.sealed))
     metrics.set(SINK_LAG, max((shipper.lag for shipper in shippers), default=0))
-    for name, cache in (("keys", house.keys), ("decisions", house.policies)):
+    caches = (
+        ("keys", house.keys),
+        ("decisions", house.policies),
+        ("identities", house.authenticator),
+    )
+    for name, cache in caches:
         metrics.set(CACHE_HITS, cache.hits, name)
         metrics.set(CACHE_MISSES, cache.misses, name)
 

@@ -13,8 +13,8 @@ from msgspec import Meta
 
 from keystead.operations.base import Access, Done, Effect, Input, Operation, Page, Reply
 
-PrincipalName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$")]
-RoleName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+PrincipalName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$(?!\n)")]
+RoleName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$(?!\n)")]
 Roles = Annotated[list[RoleName], Meta(max_length=64)]
 Seconds = Annotated[int, Meta(ge=0, le=10 * 365 * 86_400)]
 Cidrs = Annotated[list[str], Meta(max_length=64)]

@@ -11,7 +11,7 @@ from keystead.operations.base import Effect, Operation, Page, Reply, ReplyT
 KeyName = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,254}$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,254}$(?!\n)",
         description="Letters, digits and . _ - / ; at most 255 characters.",
     ),
 ]

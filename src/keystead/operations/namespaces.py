@@ -9,7 +9,7 @@ from msgspec import Meta
 from keystead.operations.base import Done, Effect, Operation, Page, Reply
 
 NamespaceName = Annotated[
-    str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}(/[a-z0-9][a-z0-9-]{0,62}){0,7}$")
+    str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}(/[a-z0-9][a-z0-9-]{0,62}){0,7}$(?!\n)")
 ]
 
 

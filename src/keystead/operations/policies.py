@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from keystead.operations.base import Done, Effect, Operation, Page, Reply
 
-PolicyName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$")]
+PolicyName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$(?!\n)")]
 PolicyText = Annotated[str, Meta(min_length=1, max_length=262_144)]
 
 

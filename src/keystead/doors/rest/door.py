@@ -72,6 +72,7 @@ class RestDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         request_id = new_request_id()
+        REQUEST_ID.set(request_id)
         try:
             status, headers, body = await self._answer(scope, receive, request_id)
         except ClientLeft:
@@ -83,7 +84,6 @@ class RestDoor:
             status = refused.status
             headers, body = _problem(refused.error, status, request_id, *refused.headers)
         except Exception as error:
-            REQUEST_ID.set(request_id)
             _LOG.error("internal error\n%s", outline(error))
             status, body = 500, problems.internal_document(request_id)
             headers = [_PROBLEM, _NO_STORE]
