@@ -1,179 +1,210 @@
-"""A node as it really is, but for its listeners: asked through the gate, in one event loop."""
+"""A real worker in this process: SQLite, a development seal, an audit log, and no listener."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+import contextlib
+import json
+import tempfile
+import time
+import typing
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+import msgspec
 import pytest
 
-from keystead.audit.entry import Entry
-from keystead.audit.query import tail
 from keystead.call import Call
-from keystead.errors import KeysteadError
+from keystead.errors import NotInitialized
+from keystead.gate import SERVER
 from keystead.node.worker import Plan, Worker
 from keystead.operations import Operation
 from keystead.operations.identity import CreateToken
 from keystead.operations.keys import CreateKey, KeyView
-from keystead.operations.policies import WritePolicy
 from keystead.operations.system import Initialize
-from keystead.seal.base import Seal
 from keystead.seal.dev import DevSeal
 from keystead.services.feed import Board
-from keystead.services.house import House
-
-T = TypeVar("T")
+from keystead.services.keys.cache import load
 
 
-class Node:
-    """A worker and the loop it lives in. Operations are root's unless a token is given."""
+class Office:
+    """A worker with one event loop, and short ways to ask it for things."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        seal: Seal | None = None,
-        board: Board | None = None,
-        audit: str = "audit",
-        loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
+    def __init__(self, folder: Path, *, board: Board | None = None, slot: int = 0) -> None:
         self.folder = folder
-        self.seal = seal or DevSeal()
-        self.audit_dir = folder / audit
-        self.loop = loop or asyncio.new_event_loop()
-        self._owns_loop = loop is None
-        self._names = itertools.count(1)
-        self.root = ""
-        plan = Plan(
-            storage_url=f"sqlite:///{folder}/keystead.sqlite",
-            audit_dir=self.audit_dir,
-            seal=self.seal,
-            listeners=[],
-            node=audit,
-            board=board or Board.alone(),
-        )
+        self.audit_dir = folder / f"audit-{slot}"
+        self.runner = asyncio.Runner()
+        self._seal = DevSeal(folder / "seal-key")
+        self._board = board or Board.alone()
+        self._slot = slot
+        self.root_token = ""
+        self.now: float | None = None
+        self.worker: Worker
+        self.open()
+
+    def open(self) -> None:
+        """Build the worker; unsealed if the server is initialized."""
 
         async def build() -> Worker:
+            plan = Plan(
+                storage_url=f"sqlite:///{self.folder}/keystead.db",
+                audit_dir=self.audit_dir,
+                seal=self._seal,
+                listeners=[],
+                slot=self._slot,
+                node=f"node-{self._slot}",
+                board=self._board,
+            )
             return Worker(plan)
 
-        self.worker = self.run(build())
-        self.gate = self.worker.gate
+        self.worker = self.runner.run(build())
+        self.house = self.worker.house
+        self.house.clock = self.clock
+        with contextlib.suppress(NotInitialized):
+            self.run(self.house.seal.auto_unseal())
 
-    @property
-    def house(self) -> House:
-        return self.worker.house
+    def clock(self) -> float:
+        """Unix seconds: the real time, or ``now`` once a test has set it."""
+        return time.time() if self.now is None else self.now
 
-    def run(self, work: Awaitable[T]) -> T:
-        async def wait() -> T:
+    def initialize(self) -> Office:
+        self.root_token = self.perform(Initialize(shares=1, threshold=1), token="").root_token
+        return self
+
+    def run(self, work: Any) -> Any:
+        async def carry_out() -> Any:
             return await work
 
-        return self.loop.run_until_complete(wait())
+        return self.runner.run(carry_out())
 
-    def initialize(self) -> Node:
-        self.root = self.run(
-            self.gate.perform(Initialize(shares=1, threshold=1), Call(door="test"))
-        ).root_token
-        return self
+    def call(self, token: str | None = None, **given: Any) -> Call:
+        token = self.root_token if token is None else token
+        return Call(door="test", token=token, **{"source_ip": "10.0.0.1", **given})
 
-    def unseal(self, root: str) -> Node:
-        self.run(self.house.seal.auto_unseal())
-        self.root = root
-        return self
+    def perform(self, operation: Operation[Any], token: str | None = None, **given: Any) -> Any:
+        """Carry out an operation: with the root token, unless another is given."""
+        return self.run(self.worker.gate.perform(operation, self.call(token, **given)))
 
-    def restarted(self) -> Node:
-        """Another worker on the same data, after this one has ended in order."""
-        self.close()
-        return Node(self.folder, seal=self.seal).unseal(self.root)
+    def key(self, name: str = "k", spec: str = "xaes-256-gcm", **given: Any) -> KeyView:
+        view: KeyView = self.perform(CreateKey(name=name, spec=spec, **given))
+        return view
 
-    def close(self) -> None:
-        """What was not written by now is lost, as when a process ends."""
+    def token(self, *roles: str, name: str = "app") -> str:
+        """A token of its own with these roles and the policies of ``self``."""
+        made = self.perform(CreateToken(name=name, roles=list(roles), orphan=True))
+        return str(made.token)
+
+    def as_server(self, operation: Operation[Any]) -> Any:
+        return self.run(self.worker.gate.perform_as(SERVER, operation))
+
+    def loaded(self, reference: str, namespace: str = "root") -> Any:
+        """A key as it is loaded from the store."""
+        return self.house.store.read_now(lambda reader: load(reader, namespace, reference))
+
+    def entries(self, action: str = "") -> list[dict[str, Any]]:
+        """The audit log's entries as they stand in its files, oldest first."""
+        lines = [
+            json.loads(line)
+            for path in sorted(self.audit_dir.glob("segment-*.jsonl"))
+            for line in path.read_bytes().split(b"\0", 1)[0].splitlines()
+        ]
+        return [line for line in lines if not action or line.get("action") == action]
+
+    def log_bytes(self) -> bytes:
+        return b"".join(p.read_bytes() for p in self.audit_dir.rglob("*") if p.is_file())
+
+    def leave(self) -> None:
+        """Close the worker, as at its end; ``open`` builds another."""
         self.run(self.house.audit.close())
         self.house.store.close()
-        self.house.pool.shutdown()
-        if self._owns_loop:
-            self.loop.close()
+        self.house.pool.shutdown(wait=False, cancel_futures=True)
 
-    # --- asking -------------------------------------------------------------------------
-
-    def asking(
-        self, operation: Operation[T], token: str | None = None, **call: Any
-    ) -> Awaitable[T]:
-        token = self.root if token is None else token
-        call.setdefault("source_ip", "127.0.0.1")
-        return self.gate.perform(operation, Call(door="test", token=token, **call))
-
-    def do(self, operation: Operation[T], token: str | None = None, **call: Any) -> T:
-        return self.run(self.asking(operation, token, **call))
-
-    def together(self, operations: Sequence[Operation[T]], token: str | None = None) -> list[Any]:
-        async def gather() -> list[Any]:
-            asked = [self.asking(operation, token) for operation in operations]
-            return await asyncio.gather(*asked, return_exceptions=True)
-
-        return self.run(gather())
-
-    def refusal(
-        self, operation: Operation[Any], token: str | None = None, **call: Any
-    ) -> KeysteadError:
-        """The error with which an operation ends."""
-        with pytest.raises(KeysteadError) as raised:
-            self.do(operation, token, **call)
-        return raised.value
-
-    # --- short ways ---------------------------------------------------------------------
-
-    def key(self, spec: str = "xaes-256-gcm", **fields: Any) -> KeyView:
-        """A new key, named anew unless ``name`` is given."""
-        fields.setdefault("name", f"key-{next(self._names)}")
-        return self.do(CreateKey(spec=spec, **fields))
-
-    def token(self, *roles: str, name: str = "", namespace: str = "") -> str:
-        """A token of a principal of its own: ``token/<name>``."""
-        name = name or f"caller-{next(self._names)}"
-        create = CreateToken(name=name, roles=list(roles), orphan=True)
-        return self.do(create, namespace=namespace).token
-
-    def policy(self, text: str, name: str = "test") -> None:
-        self.do(WritePolicy(name=name, text=text))
-
-    def at(self, seconds_later: float) -> None:
-        """Set the clock."""
-        now = self.house.clock()
-        self.house.clock = lambda: now + seconds_later
-
-    def log(self, **wanted: Any) -> list[Entry]:
-        """The audit entries whose fields have these values, oldest first."""
-        entries = (record.entry for record in tail(self.audit_dir, follow=False, start=0))
-        return [e for e in entries if all(getattr(e, n) == v for n, v in wanted.items())]
+    def close(self) -> None:
+        self.leave()
+        self.runner.close()
 
 
 @pytest.fixture
-def make_node(tmp_path: Path) -> Iterator[Callable[..., Node]]:
-    """Make nodes, by default all on one database; they end with the test."""
-    nodes: list[Node] = []
-
-    def make(**settings: Any) -> Node:
-        nodes.append(Node(tmp_path, **settings))
-        return nodes[-1]
-
-    yield make
-    for node in nodes:
-        if not node.loop.is_closed():
-            node.close()
-
-
-@pytest.fixture
-def node(make_node: Callable[..., Node]) -> Node:
-    """A node, initialized and unsealed."""
-    return make_node().initialize()
+def office(tmp_path: Path) -> Iterator[Office]:
+    """An initialized worker."""
+    made = Office(tmp_path).initialize()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """One node for all tests of a module that do not disturb each other."""
-    node = Node(tmp_path_factory.mktemp("node")).initialize()
-    yield node
-    node.close()
+def shared_office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """An initialized worker for all tests of a module that do no harm to it."""
+    made = Office(tmp_path_factory.mktemp("office")).initialize()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def make_office() -> Callable[..., Office]:
+    return Office
+
+
+@pytest.fixture
+def two_offices() -> Iterator[tuple[Office, Office]]:
+    """Two workers on one database and one board, each with its own audit log."""
+    with tempfile.TemporaryDirectory() as folder:
+        memory = bytearray(16)
+        first = Office(Path(folder), board=Board(memory, 0), slot=0).initialize()
+        second = Office(Path(folder), board=Board(memory, 1), slot=1)
+        second.root_token = first.root_token
+        yield first, second
+        second.close()
+        first.close()
+
+
+# --- instances of any operation ---------------------------------------------------------
+
+_WORDS = {
+    "name": "walk",
+    "key": "walk-key",
+    "member": "user/a",
+    "text": "permit (principal, action, resource);",
+}
+
+
+def _of_type(node: msgspec.inspect.Type, field: str) -> Any:
+    """The smallest value of a type."""
+    match node:
+        case msgspec.inspect.StrType():
+            word = _WORDS.get(field, "walk")
+            return word.ljust(node.min_length or 0, "x")
+        case msgspec.inspect.BytesType():
+            return bytes(node.min_length or 1)
+        case msgspec.inspect.BoolType():
+            return False
+        case msgspec.inspect.IntType():
+            return node.ge or 0
+        case msgspec.inspect.FloatType():
+            return 0.0
+        case msgspec.inspect.ListType():
+            return [_of_type(node.item_type, field) for _ in range(node.min_length or 0)]
+        case msgspec.inspect.DictType():
+            return {}
+        case msgspec.inspect.UnionType():
+            return _of_type(node.types[0], field)
+        case msgspec.inspect.StructType():
+            return smallest(node.cls)
+        case msgspec.inspect.Metadata():
+            return _of_type(node.type, field)
+        case _:
+            raise TypeError(f"no value for {field}: {node}")
+
+
+def smallest(struct: type[Any]) -> Any:
+    """A valid instance of a struct with nothing given that has a default."""
+    described = typing.cast("msgspec.inspect.StructType", msgspec.inspect.type_info(struct))
+    given = {f.name: _of_type(f.type, f.name) for f in described.fields if f.required}
+    made = struct(**given)
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(made), type=struct)
+
+
+@pytest.fixture(scope="session")
+def make_smallest() -> Callable[[type[Any]], Any]:
+    return smallest
