@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -28,6 +29,7 @@ from keystead.errors import (
     NotFound,
     Overloaded,
     PermissionDenied,
+    StoreUnavailable,
 )
 from keystead.identity.principal import ANONYMOUS, Principal
 from keystead.operations import Access, Effect, Operation, Resource
@@ -109,7 +111,7 @@ class Shape:
         self.is_use = operation.effect is Effect.USE
         self.led = operation.effect is Effect.CONTROL or operation.while_sealed
         self.makes_key = operation in (CreateKey, ImportKey)
-        self.names_key = operation.kind == "key" and not self.makes_key
+        self.names_key = operation.kind == "key" and operation is not CreateKey
         self.needs_policy = operation.access is Access.POLICY
         self.needs_principal = operation.access is not Access.ANYONE
         self.needs_unsealed = not operation.while_sealed
@@ -141,6 +143,7 @@ class Gate:
         self._house = house
         self._leader = leader
         self._queued = 0
+        self._reserving = asyncio.Lock()
         self._shapes = {op: Shape(op, handler) for op, handler in HANDLERS.items()}
 
     def perform(self, operation: Operation[ReplyT], call: Call) -> Awaitable[ReplyT]:
@@ -152,9 +155,11 @@ class Gate:
             return self._leader(operation, call)
         return self._walk(operation, call, ANONYMOUS)
 
-    def perform_as(self, principal: Principal, operation: Operation[ReplyT]) -> Awaitable[ReplyT]:
-        """Carry out an operation that the server asks of itself."""
-        return self._walk(operation, Call(door="internal"), principal)
+    def perform_as(
+        self, principal: Principal, operation: Operation[ReplyT], namespace: str = ""
+    ) -> Awaitable[ReplyT]:
+        """Carry out an operation that the server asks of itself, in the namespace so called."""
+        return self._walk(operation, Call(door="internal", namespace=namespace), principal)
 
     async def _walk(self, operation: Operation[Any], call: Call, principal: Principal) -> Any:
         house = self._house
@@ -166,7 +171,9 @@ class Gate:
             reply = await self._carry_out(operation, shape, scope)
         except KeysteadError as error:
             outcome = "denied" if isinstance(error, AskForRights) else "failed"
-            if not isinstance(error, AuditUnavailable):
+            in_doubt = scope.committing and isinstance(error, StoreUnavailable)
+            # Recovery will close an intent in doubt with what the store says of it.
+            if not in_doubt and not isinstance(error, AuditUnavailable):
                 await self._record(operation, shape, scope, outcome, error.code)
             raise
         except Exception:
@@ -184,7 +191,7 @@ class Gate:
         if shape.needs_unsealed:
             house.seal.require_unsealed()
             if house.feed.stale():
-                await house.feed.catch_up()
+                await self._catch_up(shape)
         if shape.needs_principal and scope.principal is ANONYMOUS:
             principal = house.authenticator.cached(scope.call)  # 1
             scope.principal = principal or await self._authenticate(scope)
@@ -203,6 +210,14 @@ class Gate:
             reply = await shape.handler(operation, scope)  # 4
         await self._record(operation, shape, scope, "ok")  # 5
         return reply
+
+    async def _catch_up(self, shape: Shape) -> None:
+        """Hear of every change. Keys at hand are used without, each for its own grace."""
+        try:
+            await self._house.feed.catch_up()
+        except StoreUnavailable:
+            if not shape.is_use:
+                raise
 
     # --- 1 who? -------------------------------------------------------------------------
 
@@ -289,6 +304,10 @@ class Gate:
             return True
         if isinstance(resource, Resource):
             resource = self._plain(scope, resource)
+        policies = self._house.policies
+        decision = policies.at_hand(principal, action, resource)
+        if decision is not None:
+            return decision.allowed
         certificate = call.client_certificate
         asked = DecisionContext(
             source_ip=call.source_ip,
@@ -298,7 +317,7 @@ class Gate:
             encryption_context=context,
             certificate_sha256=hashlib.sha256(certificate).hexdigest() if certificate else "",
         )
-        return self._house.policies.decide(principal, action, resource, asked).allowed
+        return policies.decide(principal, action, resource, asked).allowed
 
     def _plain(self, scope: Scope, resource: Resource) -> PolicyResource:
         return PolicyResource(
@@ -314,6 +333,9 @@ class Gate:
 
     async def _use(self, operation: Any, shape: Shape, scope: Scope) -> Any:
         key: Key | None = scope.target
+        if key is not None and self._house.feed.unreachable_since is not None:
+            for used in (key, *scope.sources.values()):
+                self._house.feed.require_heard_within(used.record.grace_seconds)
         slow = shape.slow or scope.call.size > LARGE_BODY_BYTES
         if key is not None:
             slow = slow or key.spec.slow
@@ -321,21 +343,29 @@ class Gate:
                 count = len(operation.items) if shape.has_items else 1
                 if messages_needed(key, count):
                     key = scope.target = await self._reserve_messages(scope, key, count)
+                if slow:
+                    scope.target = key.with_own_messages(count)
         if slow:
             reply = await self._in_pool(shape.handler, operation, scope)
         else:
             reply = shape.handler(operation, scope)
-        if key is not None and scope.key_version is not None:
-            self._house.usage.count(
-                scope.namespace,
-                key.id,
-                scope.key_version,
-                scope.principal.name,
-                shape.action,
-                scope.uses,
-                scope.now,
-            )
+        if key is not None:
+            self._count_uses(reply, key, shape, scope)
         return reply
+
+    def _count_uses(self, reply: Any, key: Key, shape: Shape, scope: Scope) -> None:
+        used: Mapping[int, int]
+        if shape.has_items:
+            used = Counter(
+                outcome.value.version for outcome in reply.results if outcome.value is not None
+            )
+        elif scope.key_version is not None:
+            used = {scope.key_version: 1}
+        else:
+            return
+        count, principal = self._house.usage.count, scope.principal.name
+        for version, uses in used.items():
+            count(scope.namespace, key.id, version, principal, shape.action, uses, scope.now)
 
     async def _in_pool(self, function: Callable[..., Any], *arguments: Any) -> Any:
         if self._queued >= MAX_QUEUED:
@@ -348,28 +378,40 @@ class Gate:
             self._queued -= 1
 
     async def _reserve_messages(self, scope: Scope, key: Key, count: int) -> Key:
-        """Reserve messages of the primary version; rotate the key when they are used up."""
-        for _ in range(2):
-            needed = messages_needed(key, count)
-            if not needed:
-                return key
-            if await self._house.store.write(partial(reserve, key=key, count=needed)):
-                key.versions[key.primary].grant(needed)
-                return key
-            await self.perform_as(SERVER, RotateKey(key=key.id))
-            key = await self._load_key(scope.namespace, key.id) or key
+        """Reserve messages of the primary version; rotate the key when they are used up.
+
+        One request at a time: those that waited find what the first one reserved.
+        """
+        async with self._reserving:
+            for _ in range(2):
+                at_hand = self._house.keys.find(scope.namespace, key.id)
+                key = at_hand or await self._load_key(scope.namespace, key.id) or key
+                needed = messages_needed(key, count)
+                if not needed:
+                    return key
+                if await self._house.store.write(partial(reserve, key=key, count=needed)):
+                    key.versions[key.primary].grant(needed)
+                    return key
+                await self.perform_as(SERVER, RotateKey(key=key.id), scope.call.namespace)
         raise KeyStateForbids("This key has reached its message limit and could not be rotated.")
 
     async def _change(self, operation: Operation[Any], shape: Shape, scope: Scope) -> Any:
         """Intent, slow preparation, one transaction; then every cache of this worker knows."""
         house, call = self._house, scope.call
         await self._record(operation, shape, scope, phase="intent")  # 3
+        # Without a principal (log-ins) there is nobody whom the key could belong to.
+        repeatable = bool(call.idempotency_key) and shape.needs_principal
+        if repeatable:
+            answered = partial(idempotency.answered, operation, scope)
+            if (reply := await house.store.read(answered)) is not None:
+                return reply
         if shape.before is not None:
             before = shape.before
             scope.prepared = await self._in_pool(
                 house.store.read_now, lambda reader: before(operation, scope, reader)
             )
-        work = idempotency.once(shape.handler) if call.idempotency_key else shape.handler
+        scope.committing = True
+        work = idempotency.once(shape.handler) if repeatable else shape.handler
         reply = await house.store.write(  # 4
             lambda tx: work(operation, scope, tx), request_id=call.request_id
         )
@@ -402,7 +444,7 @@ class Gate:
         else:
             identifier = str(resource.attributes.get("id", ""))
             about = audit.Resource(resource.kind, identifier, resource.name)
-        durable = None
+        waiting = []
         for context in shape.contexts(operation):
             entry = audit.Entry(
                 action=shape.action,
@@ -425,9 +467,11 @@ class Gate:
                 trace_id=call.trace_id,
             )
             essential = shape.changing and operation.kind == "system"
-            durable = self._house.audit.append(audit.encode(entry), essential=essential)
-        if durable is not None:
-            await durable
+            waiting.append(self._house.audit.append(audit.encode(entry), essential=essential))
+        if len(waiting) == 1:
+            await waiting[0]
+        else:
+            await asyncio.gather(*waiting)
 
 
 def _audited(operation: Operation[Any], shape: Shape) -> dict[str, str | int | bool]:

@@ -25,8 +25,8 @@ class Scope:
     the gate resolved before policy was asked (a ``Key`` for key operations, else None);
     ``sources`` are the other keys whose ciphertexts are opened, by identifier. ``resource``
     is what policy was asked about. ``prepared`` is what the operation's ``before`` function
-    returned. ``details``, ``key_version`` and ``uses`` (of that version, for the counters)
-    go into the audit entry; never put a secret there.
+    returned. ``committing`` says that the change may be under way in the store. ``details``
+    and ``key_version`` go into the audit entry; never put a secret there.
     """
 
     house: House
@@ -39,8 +39,8 @@ class Scope:
     sources: Mapping[str, Any] = field(default_factory=dict)
     resource: PolicyResource | None = None
     prepared: Any = None
+    committing: bool = False
     key_version: int | None = None
-    uses: int = 1
     details: dict[str, str | int | bool] = field(default_factory=dict)
 
     def permits(self, action: str, resource: Resource | PolicyResource) -> bool:
