@@ -303,7 +303,7 @@ def test_a_second_writer_process_is_refused(writer: Writer, make_entry: Make) ->
     arguments = ["--dir", str(writer.directory), "--socket", str(writer.socket) + "2"]
     module = "keystead.audit.writer_process"
     second = subprocess.run([sys.executable, "-m", module, *arguments], capture_output=True)
-    assert second.returncode == 1
+    assert second.returncode == 78
     assert b"Another process" in second.stderr
 
 

@@ -22,6 +22,9 @@ from keystead.errors import AuditUnavailable, KeysteadError, Overloaded
 
 BACKLOG_BYTES = 64 << 20
 
+DEADLINE_SECONDS = 10.0
+"""Longer nobody waits for an entry to become durable."""
+
 _ENTRY_OVERHEAD_BYTES = 512
 
 
@@ -65,14 +68,17 @@ class Committer(Protocol):
 
 
 class Collector:
-    """Gathers the entries of one loop iteration, and bounds what is waiting."""
+    """Gathers the entries of one loop iteration, and bounds what is waiting and for how long."""
 
-    def __init__(self, backlog_bytes: int) -> None:
+    def __init__(self, backlog_bytes: int, deadline_seconds: float = DEADLINE_SECONDS) -> None:
         self.loop = asyncio.get_running_loop()
         self.backlog = 0
         self._bytes = 0
         self._limit = backlog_bytes
         self._open: dict[bool, Group] = {}
+        self._deadline = deadline_seconds
+        self._waiting: dict[Group, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
     def append(self, encoded: bytes, *, essential: bool = False) -> asyncio.Future[int]:
         cost = len(encoded) + _ENTRY_OVERHEAD_BYTES
@@ -95,13 +101,28 @@ class Collector:
 
     def done(self, group: Group) -> None:
         """The group waits no longer."""
+        self._waiting.pop(group, None)
         self.backlog -= len(group.entries)
         self._bytes -= group.bytes
 
     def _flush(self) -> None:
         groups, self._open = list(self._open.values()), {}
         if groups:
+            now = self.loop.time()
+            for group in groups:
+                self._waiting[group] = now
+            if self._timer is None:
+                self._timer = self.loop.call_later(self._deadline, self._give_up)
             self.submit(groups)
+
+    def _give_up(self) -> None:
+        """Fail what has waited too long: it may become durable yet, but nobody is told so."""
+        now, self._timer = self.loop.time(), None
+        for group, since in self._waiting.items():
+            if since + self._deadline > now:
+                self._timer = self.loop.call_at(since + self._deadline, self._give_up)
+                break
+            group.fail(AuditUnavailable("The audit log does not answer in time"))
 
     def submit(self, groups: list[Group]) -> None:
         raise NotImplementedError

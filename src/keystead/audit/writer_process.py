@@ -17,18 +17,22 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from keystead.audit import wire
 from keystead.audit.journal import BATCH_BYTES, CHECKPOINT_SECONDS, Group, Journal
 from keystead.audit.log import LogWriter
-from keystead.errors import InvalidRequest, KeysteadError
+from keystead.errors import AuditUnavailable, InvalidRequest, KeysteadError
 
 UNSENT_LIMIT_BYTES = 1 << 20
+CANNOT_OPEN = 78
+"""Exit code when the log cannot be opened (EX_CONFIG of sysexits.h)."""
 
 _READ_BYTES = 1 << 18
 _TICK_SECONDS = 1.0
+_LOCK_SECONDS = 2.0
 
 
 class _Worker:
@@ -184,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     where.add_argument("--socket", type=Path)
     options = parser.parse_args(arguments)
     try:
-        writer = LogWriter(options.dir)
+        writer = _open_log(options.dir)
         if writer.torn_bytes:
             sys.stderr.write(f"audit writer: cut off {writer.torn_bytes} unacknowledged bytes\n")
         if options.socket is not None:
@@ -192,13 +196,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             listener = socket.socket(fileno=options.socket_fd)
     except (KeysteadError, OSError) as error:
-        sys.stderr.write(f"audit writer: {error}\n")
-        return 1
+        sys.stderr.write(f"keystead: {error}\n")
+        return CANNOT_OPEN
     process = WriterProcess(writer, listener, options.checkpoint_seconds)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: process.end())
     process.serve()
     return 0
+
+
+def _open_log(directory: Path) -> LogWriter:
+    """Open the log, once a predecessor that is just ending has let go of it."""
+    give_up_at = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            return LogWriter(directory)
+        except AuditUnavailable:
+            if time.monotonic() > give_up_at:
+                raise
+        time.sleep(0.05)
 
 
 def _peer_uid(connection: socket.socket) -> int:

@@ -9,7 +9,10 @@ they outlive a worker, and reads nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -23,6 +26,10 @@ from keystead.operations import Operation, catalogue, reply_type
 
 MAX_DATAGRAM = 128 * 1024
 ANSWER_SECONDS = 15.0
+SEAL_SECONDS = 8.0
+SEAL_AGAIN_SECONDS = 0.25
+
+log = logging.getLogger("keystead.siblings")
 
 _OPERATIONS = {operation.__name__: operation for operation in catalogue()}
 
@@ -33,6 +40,7 @@ class _Message(msgspec.Struct, tag=True, frozen=True):
 
 
 class _RootKey(_Message, frozen=True):
+    slot: int
     key: bytes
 
 
@@ -41,7 +49,11 @@ class _WantRootKey(_Message, frozen=True):
 
 
 class _SealNow(_Message, frozen=True):
-    pass
+    slot: int
+
+
+class _SealedNow(_Message, frozen=True):
+    slot: int
 
 
 class _Ask(_Message, frozen=True):
@@ -60,7 +72,9 @@ class _Answer(_Message, frozen=True):
     hint: str = ""
 
 
-_decode = msgspec.msgpack.Decoder(_RootKey | _WantRootKey | _SealNow | _Ask | _Answer).decode
+_decode = msgspec.msgpack.Decoder(
+    _RootKey | _WantRootKey | _SealNow | _SealedNow | _Ask | _Answer
+).decode
 
 
 def _error_named(code: str) -> type[KeysteadError]:
@@ -82,6 +96,9 @@ class Siblings:
         self._outboxes = outboxes
         self._waiting: dict[int, asyncio.Future[_Answer]] = {}
         self._number = 0
+        self._told_to_seal = False
+        self._unsealed: set[int] = set()
+        self._all_sealed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.on_root_key: Callable[[KeyMaterial], Awaitable[None]] | None = None
         self.on_seal: Callable[[], Awaitable[None]] | None = None
@@ -94,18 +111,46 @@ class Siblings:
         return self.slot == 0
 
     def start(self) -> None:
-        """Listen, and ask whether a sibling has the root key."""
+        """Listen. What was sent to this worker's predecessor is thrown away: it is out of
+        date, and a root key among it may be from before the node was sealed."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._inbox.recv(MAX_DATAGRAM)
         asyncio.get_running_loop().add_reader(self._inbox.fileno(), self._receive)
+
+    def ask_for_root_key(self) -> None:
+        """Whichever siblings have the root key will hand it over."""
         self._broadcast(_WantRootKey(self.slot))
 
     def stop(self) -> None:
         asyncio.get_running_loop().remove_reader(self._inbox.fileno())
 
     def share_root_key(self, key: KeyMaterial) -> None:
-        self._broadcast(_RootKey(key.reveal()))
+        self._told_to_seal = False
+        self._broadcast(_RootKey(self.slot, key.reveal()))
 
-    def share_seal(self) -> None:
-        self._broadcast(_SealNow())
+    async def share_seal(self) -> None:
+        """Have every sibling seal itself; return when all have.
+
+        Raises Overloaded naming one that has not done so within ``SEAL_SECONDS``.
+        """
+        self._told_to_seal = True
+        self._unsealed = {slot for slot in range(len(self._outboxes)) if slot != self.slot}
+        self._all_sealed.clear()
+        give_up_at = time.monotonic() + SEAL_SECONDS
+        while self._unsealed:
+            if time.monotonic() > give_up_at:
+                slot = min(self._unsealed)
+                raise Overloaded(
+                    f"Worker {slot} does not confirm that it is sealed.",
+                    hint="Stop the server to be sure.",
+                    worker=slot,
+                )
+            for slot in self._unsealed:
+                with contextlib.suppress(OSError):  # full or dead: tried again
+                    self._send(slot, _SealNow(self.slot))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._all_sealed.wait(), SEAL_AGAIN_SECONDS)
 
     async def ask_leader(self, operation: Operation[Any], call: Call) -> Any:
         """Have worker 0 carry an operation out. Raises what it raises, or Overloaded."""
@@ -152,20 +197,37 @@ class Siblings:
                 data = self._inbox.recv(MAX_DATAGRAM)
             except (BlockingIOError, InterruptedError):
                 return
-            task = asyncio.ensure_future(self._handle(_decode(data)))
+            task = asyncio.ensure_future(self._take(data))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    async def _take(self, data: bytes) -> None:
+        try:
+            await self._handle(_decode(data))
+        except (KeysteadError, OSError, msgspec.MsgspecError) as error:
+            # Whoever waits for an answer asks again, or gives up in time.
+            log.warning("a sibling's message had no effect: %s", type(error).__name__)
+
     async def _handle(self, message: _Message) -> None:
         match message:
-            case _RootKey(key=key) if self.on_root_key is not None:
-                await self.on_root_key(KeyMaterial(key))
+            case _RootKey(slot=slot, key=key) if self.on_root_key is not None:
+                # One that is about to seal itself may still hand the key over: once the
+                # node was sealed, only the leader's word counts.
+                if slot == 0 or not self._told_to_seal:
+                    self._told_to_seal = False
+                    await self.on_root_key(KeyMaterial(key))
             case _WantRootKey(slot=slot):
                 held = self.root_key()
                 if held is not None:
-                    self._send(slot, _RootKey(held.reveal()))
-            case _SealNow() if self.on_seal is not None:
+                    self._send(slot, _RootKey(self.slot, held.reveal()))
+            case _SealNow(slot=slot) if self.on_seal is not None:
+                self._told_to_seal = True
                 await self.on_seal()
+                self._send(slot, _SealedNow(self.slot))
+            case _SealedNow(slot=slot):
+                self._unsealed.discard(slot)
+                if not self._unsealed:
+                    self._all_sealed.set()
             case _Ask() if self.perform is not None:
                 self._send(message.slot, await self._answer(message))
             case _Answer(number=number) if number in self._waiting:

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keystead.errors import ConfigurationError
+from keystead.errors import CallOperator, ConfigurationError, KeysteadError
 
 if TYPE_CHECKING:
     from keystead.node.config import Config, ListenerConfig
     from keystead.node.http_server import Tls
     from keystead.node.worker import Plan, Worker
     from keystead.telemetry.traces import Traces
+
+
+HOPELESS = 78
+"""Exit code of a worker that cannot run until its configuration is changed (sysexits.h)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,5 +250,17 @@ def run_worker(arguments: list[str]) -> None:
     _run(plan)
 
 
+def _main() -> int:
+    """Exit code 1: may be tried again. ``HOPELESS``: only the operator can mend it."""
+    try:
+        run_worker(sys.argv[1:])
+    except (KeysteadError, OSError) as error:
+        message = error.message if isinstance(error, KeysteadError) else str(error)
+        hint = getattr(error, "hint", "")
+        sys.stderr.write(f"keystead: {message}\n" + (f"  hint: {hint}\n" if hint else ""))
+        return HOPELESS if isinstance(error, CallOperator) else 1
+    return 0
+
+
 if __name__ == "__main__":
-    run_worker(sys.argv[1:])
+    sys.exit(_main())

@@ -1,11 +1,14 @@
 """The parent of several workers: binds, starts, restarts and stops them. It holds no key.
 
+If it is killed, the kernel kills its children: none is left behind.
+
 It also runs the audit writer, the one process that writes the log. If the writer or a
 worker dies it is started again, with a growing pause when that happens quickly.
 """
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
@@ -14,17 +17,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from keystead.errors import ConfigurationError
 from keystead.node.config import Config
 from keystead.node.http_server import bind
 from keystead.node.siblings import mailboxes
+from keystead.node.start import HOPELESS
 
 FIRST_PAUSE_SECONDS = 0.05
 LAST_PAUSE_SECONDS = 5.0
 STEADY_SECONDS = 10.0
 STOP_SECONDS = 15.0
+
+_PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger("keystead.supervisor")
 
@@ -38,21 +46,26 @@ class _Child:
     started_at: float = 0.0
     start_at: float = 0.0
     pause: float = FIRST_PAUSE_SECONDS
-    environment: dict[str, str] = field(default_factory=dict)
 
     def start(self) -> None:
         self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
             self.command,
             pass_fds=self.descriptors,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **self.environment},
+            preexec_fn=_die_with_parent(),
         )
         self.started_at = time.monotonic()
 
-    def tend(self) -> None:
-        """Start the process if it is not running and its pause is over."""
+    def tend(self, *, new: bool) -> None:
+        """Start the process if it is not running and its pause is over.
+
+        Raises ConfigurationError if the node is ``new`` and the process says that it cannot
+        run. Later that is a fault like others, and may pass.
+        """
         now = time.monotonic()
         if self.process is not None and self.process.poll() is not None:
+            if new and self.process.returncode == HOPELESS:
+                raise ConfigurationError(f"The {self.name} cannot run: see its message.")
             log.warning("%s ended with status %s", self.name, self.process.returncode)
             steady = now - self.started_at > STEADY_SECONDS
             self.pause = FIRST_PAUSE_SECONDS if steady else min(2 * self.pause, LAST_PAUSE_SECONDS)
@@ -60,6 +73,19 @@ class _Child:
             self.process = None
         if self.process is None and now >= self.start_at:
             self.start()
+
+
+def _die_with_parent() -> Callable[[], None]:
+    """For a new child to call: have the kernel kill it when this process ends (prctl(2))."""
+    prctl = ctypes.CDLL(None).prctl
+    parent = os.getpid()
+
+    def ask() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask
 
 
 class Supervisor:
@@ -78,10 +104,12 @@ class Supervisor:
         self._children = [self._audit_writer(), *self._workers()]
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
+        started_at = time.monotonic()
         try:
             while not self._ending:
+                new = time.monotonic() - started_at < STEADY_SECONDS
                 for child in self._children:
-                    child.tend()
+                    child.tend(new=new)
                 time.sleep(0.05)
         finally:
             self._stop()

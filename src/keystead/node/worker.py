@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import signal
@@ -21,10 +20,9 @@ from keystead.audit.sinks.shipper import Shipper
 from keystead.audit.sinks.syslog import SyslogConfig
 from keystead.audit.sinks.webhook import WebhookConfig
 from keystead.call import Call
-from keystead.crypto import KeyMaterial
 from keystead.doors.http import HttpApplication, Readiness
 from keystead.doors.rest.door import RestDoor
-from keystead.errors import KeysteadError
+from keystead.errors import KeysteadError, NotInitialized, WaitAndRetry
 from keystead.gate import Gate
 from keystead.identity.authenticator import Authenticator
 from keystead.node.config import SinksConfig
@@ -53,6 +51,7 @@ if TYPE_CHECKING:
     from keystead.telemetry.traces import Traces
 
 SLOW_THREADS = 2
+UNSEAL_AGAIN_SECONDS = 1.0
 GC_THRESHOLDS = (10_000, 20, 100)
 
 log = logging.getLogger("keystead.worker")
@@ -86,6 +85,8 @@ class Worker:
         self._plan = plan
         self._stop = asyncio.Event()
         self._shippers: list[Shipper] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._serving = self._wanted = False
         store = Store(plan.storage_url)
         store.prepare()
         keyring = Keyring()
@@ -116,6 +117,7 @@ class Worker:
         seal.on_unseal.append(self._unsealed)
         seal.on_seal.append(self._sealed)
         self.house.feed.listen(self._changed)
+        self.house.feed.on_gap = self._lost_track
 
     # --- start and stop -----------------------------------------------------------------
 
@@ -140,7 +142,7 @@ class Worker:
             initialized=house.seal.initialized,
             sealed=house.seal.sealed,
             audit=not house.audit.status().last_error,
-            store=True,
+            store=house.feed.unreachable_since is None,
         )
 
     def _leader(self) -> Callable[[Operation[object], Call], Awaitable[object]] | None:
@@ -156,8 +158,10 @@ class Worker:
         self._join_siblings()
         if self._plan.slot == 0:
             self._start_sinks()
-            with contextlib.suppress(KeysteadError):
-                await self.house.seal.auto_unseal()
+        await self._unseal_alone()
+        self.house.store.listen(self.house.feed.notice)
+        for work in (self.house.feed.watch, self._stay_unsealed):
+            self._tasks.append(asyncio.create_task(work()))
         self._scheduler.start()
         await self._server.start(self._plan.listeners)
         if self._plan.on_ready is not None:
@@ -171,6 +175,8 @@ class Worker:
     async def _end(self) -> None:
         await self._server.stop()
         await self._scheduler.stop()
+        for task in self._tasks:
+            task.cancel()
         for shipper in self._shippers:
             await asyncio.to_thread(shipper.stop)
         if self._plan.siblings is not None:
@@ -198,17 +204,44 @@ class Worker:
         if siblings is None:
             return
 
-        async def accept(key: KeyMaterial) -> None:
-            await seal.accept_root_key(key)
-
-        async def forget() -> None:
-            await seal.seal_now()
-
-        siblings.on_root_key = accept
-        siblings.on_seal = forget
+        siblings.on_root_key = seal.accept_root_key
+        siblings.on_seal = seal.seal_now
         siblings.root_key = seal.root_key_for_siblings
         siblings.perform = self.gate.perform
         siblings.start()
+
+    async def _unseal_alone(self) -> None:
+        """Unseal at the start, where the seal or a sibling can.
+
+        Raises what will not go away by itself: another seal's key, a damaged keyring.
+        """
+        siblings = self._plan.siblings
+        if siblings is not None:
+            siblings.ask_for_root_key()
+        if self._plan.slot == 0:
+            try:
+                await self.house.seal.auto_unseal()
+            except NotInitialized:
+                pass
+            except WaitAndRetry as error:
+                log.warning("not unsealed yet: %s", error.message)
+                self._wanted = True
+
+    async def _stay_unsealed(self) -> None:
+        """Try again while something that unsealing needs does not answer."""
+        siblings = self._plan.siblings
+        while True:
+            await asyncio.sleep(UNSEAL_AGAIN_SECONDS)
+            if not self.house.seal.sealed:
+                self._wanted = False
+                continue
+            if siblings is not None:
+                siblings.ask_for_root_key()
+            if self._wanted:
+                try:
+                    await self.house.seal.auto_unseal()
+                except KeysteadError as error:
+                    log.warning("not unsealed yet: %s", error.message)
 
     async def _unsealed(self) -> None:
         """Fill the caches, take up the audit key, and close the intents a crash left open."""
@@ -218,6 +251,7 @@ class Worker:
         if self._plan.slot == 0:
             alone = self._plan.siblings is None
             await resolve_intents(house, settle_seconds=0 if alone else SETTLE_SECONDS)
+        self._serving = True
         key = house.seal.root_key_for_siblings()
         if self._plan.siblings is not None and self._plan.siblings.leads and key is not None:
             self._plan.siblings.share_root_key(key)
@@ -239,12 +273,17 @@ class Worker:
         house.keys.clear()
         house.authenticator.clear()
         house.audit.lock()
-        if self._plan.siblings is not None and self._plan.siblings.leads:
-            self._plan.siblings.share_seal()
+        siblings, served = self._plan.siblings, self._serving
+        self._serving = False
+        # A leader that could not unseal itself takes nothing away from its siblings.
+        if served and siblings is not None and siblings.leads:
+            await siblings.share_seal()
 
     async def _changed(self, changes: Sequence[Change]) -> None:
         """What other requests, workers and nodes have committed reaches every cache."""
         house = self.house
+        if house.seal.sealed:
+            return  # unsealing loads everything
         kinds = {change.kind for change in changes}
         if "namespace" in kinds or "seal" in kinds:
             await house.seal.refresh()
@@ -253,6 +292,18 @@ class Worker:
         house.authenticator.forget(changes)
         if kinds & RELOAD_ON:
             await self._load_policies()
+
+    async def _lost_track(self) -> None:
+        """Everything may have changed."""
+        house = self.house
+        if house.seal.sealed:
+            return
+        log.warning("what has changed cannot be told: every cache starts anew")
+        await house.seal.refresh()
+        await house.store.read(house.namespaces.load)
+        house.keys.clear()
+        house.authenticator.clear()
+        await self._load_policies()
 
 
 async def run(plan: Plan) -> None:

@@ -101,7 +101,7 @@ class ChangeFeed:
     def start_after(self, number: int) -> None:
         """Changes up to this number are already in the caches."""
         self._last = number
-        self._seen = self._board.read()
+        self._noticed = True
         self._answered()
 
     def _committed(self, _: Sequence[Change]) -> None:

@@ -8,13 +8,14 @@ transactions see one snapshot and never wait.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 
 from keystead.errors import ConfigurationError
 
@@ -80,23 +81,55 @@ def _open_sqlite(url: URL) -> Engine:
     if not path.parent.is_dir():
         raise ConfigurationError(f"There is no folder {path.parent}.")
     engine = create_engine(url, connect_args={"check_same_thread": False})
+    make = iter((_make_private,))
 
     @event.listens_for(engine, "do_connect")
-    def make_private(*_: Any) -> None:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    def find_file(*_: Any) -> None:
+        next(make, _require_file)(path)
 
     @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _: Any) -> None:
+    def configure(connection: sqlite3.Connection, record: Any) -> None:
+        record.info["file"] = _file_at(path)
         connection.isolation_level = None
         for pragma in _PRAGMAS:
             connection.execute(pragma)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        if connection.info["file"] != _file_at(path):
+            # What is written to a file that lost its name is gone at the next start.
+            connection.invalidate()
+            raise DisconnectionError("The database file was moved or replaced.")
         writes = connection.get_execution_options().get("writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _make_private(path: Path) -> None:
+    """Create the file for this user only.
+
+    One that exists is not opened: closing it again would let go of every lock that this
+    process has on it (fcntl(2)), and another process could then take away the log in use.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
+def _require_file(path: Path) -> None:
+    """A database that is gone while it is in use is not replaced by an empty one."""
+    if not path.exists():
+        error = sqlite3.OperationalError("The database file is not there.")
+        error.sqlite_errorname = "SQLITE_CANTOPEN"
+        raise error
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _open_postgres(url: URL) -> Engine:
@@ -107,6 +140,10 @@ def _open_postgres(url: URL) -> Engine:
             connect_args={
                 "connect_timeout": 5,
                 "application_name": "keystead",
+                "keepalives_idle": 5,
+                "keepalives_interval": 2,
+                "keepalives_count": 2,
+                "tcp_user_timeout": 5_000,
                 "options": _POSTGRES_SETTINGS,
             },
         )

@@ -15,6 +15,7 @@ from keystead.errors import StoreUnavailable
 from keystead.store.engines import open_engine
 from keystead.store.faults import is_disconnect, meaning
 from keystead.store.migrate import prepare_schema
+from keystead.store.notices import Notices
 from keystead.store.rows import Sealer
 from keystead.store.seal_row import SealRow
 from keystead.store.transaction import Change, Reader, Transaction
@@ -43,6 +44,7 @@ class Store:
         self._engine = open_engine(url)
         self._readers = ThreadPoolExecutor(threads, thread_name_prefix="keystead-reader")
         self._writer = Writer(self._engine, self._committed)
+        self._notices: Notices | None = None
         self._local = local()
         self._connections: set[Connection] = set()
         self._lock = Lock()
@@ -56,6 +58,14 @@ class Store:
             prepare_schema(self._engine)
         except SQLAlchemyError as error:
             raise meaning(error) from None
+
+    def listen(self, on_notice: Callable[[], None]) -> None:
+        """Call ``on_notice``, in a thread, when another node may have committed.
+
+        Only PostgreSQL has other nodes.
+        """
+        if self._engine.dialect.name == "postgresql":
+            self._notices = Notices(self._engine, self._writer.origin, on_notice)
 
     async def read(self, work: Callable[[Reader], T]) -> T:
         """Run ``work`` on a snapshot, in a storage thread."""
@@ -100,6 +110,8 @@ class Store:
 
     def close(self) -> None:
         """Carry out what is queued, then let go of the database."""
+        if self._notices is not None:
+            self._notices.close()
         self._writer.close()
         self._readers.shutdown()
         with self._lock:

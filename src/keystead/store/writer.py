@@ -7,6 +7,7 @@ savepoint, so that one that fails is rolled back alone. Nobody is answered befor
 from __future__ import annotations
 
 import random
+import secrets
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -15,19 +16,21 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine, insert, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from keystead.errors import StoreUnavailable
 from keystead.store import schema
 from keystead.store.engines import for_writing
 from keystead.store.faults import is_disconnect, is_retryable, meaning
+from keystead.store.notices import CHANNEL
 from keystead.store.rows import Sealer
 from keystead.store.transaction import Change, Reader, Transaction
 
 _BATCH = 256
 _ATTEMPTS = 5
 _CHANGES = insert(schema.changes)
+_NOTIFY = text("SELECT pg_notify(:channel, :origin)")
 
 Work = Callable[[Transaction], Any]
 
@@ -52,9 +55,12 @@ class Job:
 
 class Writer:
     """Runs jobs in the order they come. ``on_commit`` gets each batch's changes after the
-    commit and before any caller is answered."""
+    commit and before any caller is answered. On PostgreSQL each commit is told to the other
+    nodes on ``CHANNEL``; ``origin`` says that it is from here."""
 
     def __init__(self, engine: Engine, on_commit: Callable[[list[Change]], None]) -> None:
+        self.origin = secrets.token_hex(8)
+        self._notifies = engine.dialect.name == "postgresql"
         self._engine = engine
         self._on_commit = on_commit
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
@@ -135,6 +141,8 @@ class Writer:
             changes += _run_job(connection, job, last + len(changes), now)
         if changes:
             connection.execute(_CHANGES, [change._asdict() for change in changes])
+            if self._notifies:
+                connection.execute(_NOTIFY, {"channel": CHANNEL, "origin": self.origin})
         self._committing = True
         transaction.commit()
         return changes
