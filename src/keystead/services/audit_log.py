@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ class AuditKeyRecord(msgspec.Struct, frozen=True):
         return "AuditKeyRecord(…)"
 
 
+SIGN_SECONDS = 60.0
+"""Longer than this, entries do not stay without a checkpoint unless something is wrong."""
+
 AUDIT_KEY = Kind("audit-key", AuditKeyRecord)
 
 
@@ -48,6 +52,8 @@ class AuditLog:
         self._committer = committer
         self._node = node
         self._signer: Signer | None = None
+        self._signed_size = 0
+        self._unsigned_since = time.monotonic()
 
     async def unlock(self, store: Store) -> None:
         """Take this node's signing key from the store, making it the first time."""
@@ -86,7 +92,18 @@ class AuditLog:
         return self._signer
 
     def status(self) -> Status:
-        return self._committer.status()
+        """The committer's, with an error too if checkpoints have stopped coming.
+
+        Only the writer of the log knows why it does not sign; that it does not, shows here.
+        """
+        status = self._committer.status()
+        now = time.monotonic()
+        waits = self._signer is not None and status.size > status.signed_size
+        if not waits or status.signed_size != self._signed_size:
+            self._signed_size, self._unsigned_since = status.signed_size, now
+        if now - self._unsigned_since > SIGN_SECONDS and not status.last_error:
+            return status._replace(last_error="Checkpoints of the audit log are not being signed")
+        return status
 
     async def close(self) -> None:
         await self._committer.close()

@@ -277,18 +277,22 @@ class SealState:
     def root_of(self, row: SealRow) -> RootKey:
         """The root key that vouches for a row: ours, or the one it was replaced with.
 
-        Raises Sealed, or IntegrityFailure if there is none.
+        Raises Sealed, or IntegrityFailure if there is none, or if the row is older than the
+        one in use: someone put it back, and with it shares that a rekey took the power from.
         """
-        root = self._root
+        root, known = self._root, self._row
         if root is None:
             raise Sealed
+        if known is not None and row.generation < known.generation:
+            raise IntegrityFailure("The seal row is older than the one in use.")
         if root.vouches_for(row):
             return root
         return RootKey(self._keyring.unwrap_successor(row.successor))
 
     def _reload(self, reader: Reader) -> None:
         row = reader.seal_row()
-        if row is not None and not self.sealed:
+        overtaken = reader.last_change() < self._loaded
+        if row is not None and not self.sealed and not overtaken:
             self._adopt(self.root_of(row), row, reader, unsealing=False)
 
     def _adopt(self, root: RootKey, row: SealRow, reader: Reader, *, unsealing: bool) -> None:

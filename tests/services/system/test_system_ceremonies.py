@@ -67,6 +67,20 @@ def test_a_rekey_gives_new_shares_and_the_old_ones_are_worth_nothing(
     assert len(_rekey(house, new[2:])) == 5
 
 
+def test_an_old_seal_row_that_is_put_back_gives_its_shares_no_power(
+    opened: tuple[Any, list[str]],
+) -> None:
+    house, old = opened
+    before = house.store.load_seal()
+    _rekey(house, old[1:])
+    house.store.save_seal(before)
+    pad = secrets.token_bytes(52)
+    with pytest.raises(IntegrityFailure):
+        nonce = house.ask(StartGenerateRoot(one_time_pad=pad)).nonce
+        for share in old[:2]:
+            house.ask(ContinueGenerateRoot(nonce=nonce, share=share))
+
+
 def test_after_a_shamir_rekey_only_the_new_shares_unseal(make_house: Callable[..., Any]) -> None:
     house = make_house(ShamirSeal())
     old = house.ask(Initialize(shares=3, threshold=2)).shares

@@ -81,9 +81,16 @@ class Keys:
         self._old.pop(place, None)
 
     def clear(self) -> None:
-        """Forget every key: the node is being sealed, or it cannot tell what changed."""
+        """Forget every key: the worker cannot tell what changed."""
         self._young = {}
         self._old = {}
+
+    def wipe(self) -> None:
+        """Forget every key and overwrite its material: the worker is being sealed."""
+        for key in (*self._young.values(), *self._old.values()):
+            for version in key.versions.values():
+                version.wipe()
+        self.clear()
 
 
 def find_record(reader: Reader, namespace: str, reference: str) -> tuple[str, KeyRecord] | None:

@@ -92,6 +92,11 @@ class KeyVersion:
         if self.allowance is not None:
             self.allowance += messages
 
+    def wipe(self) -> None:
+        """Overwrite the material as far as Python lets us; the version is of no use after."""
+        self._material.wipe()
+        self._handle = None
+
     def reveal(self) -> bytes:
         """The material itself: for export and for nothing else."""
         return self._material.reveal()
