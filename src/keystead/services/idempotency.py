@@ -27,6 +27,9 @@ class IdempotencyRecord(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"IdempotencyRecord(expires_at={self.expires_at})"
 
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        return []
+
 
 IDEMPOTENCY = Kind("idempotency", IdempotencyRecord, expires_of=lambda r: r.expires_at)
 

@@ -62,6 +62,9 @@ class MaterialRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     def __repr__(self) -> str:
         return f"MaterialRecord(key_id={self.key_id!r}, version={self.version})"
 
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        return []
+
 
 class AliasRecord(msgspec.Struct, frozen=True):
     """Another name of a key. Its record id is the alias itself."""
@@ -78,6 +81,9 @@ class WrappingKeyRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"WrappingKeyRecord(spec={self.spec!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        return []
 
 
 class MessageReservation(msgspec.Struct, frozen=True):
