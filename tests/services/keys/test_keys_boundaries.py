@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -29,9 +30,18 @@ from keystead.operations.cryptography import (
     Unwrap,
     Wrap,
 )
-from keystead.operations.keys import AddAlias, CreateWrappingKey, ImportKey, ReapKeys, ShowKey
+from keystead.operations.keys import (
+    AddAlias,
+    CreateKey,
+    CreateWrappingKey,
+    ImportKey,
+    ReapKeys,
+    ShowKey,
+    ShowKeyUsage,
+)
 from keystead.operations.namespaces import CreateNamespace, SealNamespace
 from keystead.operations.policies import WritePolicy
+from keystead.services.keys import messages
 from keystead.services.keys.records import WRAPPING_KEY
 from keystead.services.keys.usage import write_usage
 
@@ -231,8 +241,6 @@ def test_counts_in_a_sealed_namespace_do_not_keep_others_from_being_written(offi
     office.perform(CreateNamespace(name="team"))
     office.key("k")
     office.perform(Encrypt(key="k", plaintext=b"x"))
-    from keystead.operations.keys import CreateKey, ShowKeyUsage
-
     office.perform(CreateKey(name="k"), namespace="team")
     office.perform(Encrypt(key="k", plaintext=b"x"), namespace="team")
     office.perform(SealNamespace(name="team"))
@@ -244,17 +252,17 @@ def test_counts_in_a_sealed_namespace_do_not_keep_others_from_being_written(offi
 
 @pytest.mark.parametrize("name", ["", "team"])
 def test_a_stranger_learns_of_no_key_and_no_namespace(office: Any, name: str) -> None:
-    office.key()
+    office.key("payments")
     nobody = office.token(name="nobody")
     said = set()
-    for key in ("k", "no-such-key"):
+    for key in ("payments", "no-such-key"):
         for operation in (Encrypt(key=key, plaintext=b""), ShowKey(key=key)):
             with pytest.raises(KeysteadError) as refused:
                 office.perform(operation, token=nobody)
             said.add((refused.value.code, refused.value.message.replace(key, "")))
     assert len(said) == 2  # one for each action, whether the key is there or not
     with pytest.raises(KeysteadError) as unknown:
-        office.perform(ShowKey(key="k"), token="", namespace=name)
+        office.perform(ShowKey(key="payments"), token="", namespace=name)
     assert unknown.value.code == "unauthenticated"
 
 
@@ -262,10 +270,6 @@ def test_two_threads_and_the_loop_never_find_their_messages_spent(
     office: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A large request waits in the pool while small ones go on: what was reserved for it stays."""
-    import asyncio
-
-    from keystead.services.keys import messages
-
     monkeypatch.setattr(messages, "BLOCK", 8)
     office.key(spec="aes-256-gcm")
     items = [EncryptItem(plaintext=b"x")] * 8
