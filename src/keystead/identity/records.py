@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from keystead.discreet import Discreet
 from keystead.store.kinds import Kind
 
 
@@ -62,16 +63,13 @@ class TokenRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         return "" if "/" in self.parent else self.parent
 
 
-class UserRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class UserRecord(Discreet, frozen=True, kw_only=True, omit_defaults=True):
     """A user; the record id is the name. A new password is a new ``incarnation``."""
 
     password_hash: str
     incarnation: str
     roles: list[str] = []
     limits: Limits = Limits()
-
-    def __repr__(self) -> str:
-        return "UserRecord(…)"
 
 
 class AppRoleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

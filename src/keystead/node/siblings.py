@@ -21,6 +21,7 @@ import msgspec
 from keystead import errors
 from keystead.call import Call
 from keystead.crypto import KeyMaterial
+from keystead.discreet import Discreet
 from keystead.errors import KeysteadError, Overloaded
 from keystead.operations import Operation, catalogue, reply_type
 
@@ -34,9 +35,8 @@ log = logging.getLogger("keystead.siblings")
 _OPERATIONS = {operation.__name__: operation for operation in catalogue()}
 
 
-class _Message(msgspec.Struct, tag=True, frozen=True):
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(…)"
+class _Message(Discreet, tag=True, frozen=True):
+    """What one worker tells another."""
 
 
 class _RootKey(_Message, frozen=True):

@@ -10,30 +10,20 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar, cast
 
 import msgspec
 
+from keystead.discreet import Discreet
+
 ReplyT = TypeVar("ReplyT", covariant=True)
 
 
-class Input(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Input(Discreet, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A value that a caller sends. Unknown fields are refused; its repr shows no field."""
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(…)"
 
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return []
-
-
-class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Reply(Discreet, frozen=True, kw_only=True, omit_defaults=True):
     """A value that Keystead answers. Fields at their default are left out.
 
     Replies may hold plaintext, key material or tokens: the repr shows no field.
     """
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(…)"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return []
 
 
 class Done(Reply, frozen=True):

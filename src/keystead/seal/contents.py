@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 import msgspec
 
+from keystead.discreet import Discreet
 from keystead.errors import IntegrityFailure
 
 KEY_BYTES = 32
 
 
-class KeyringVersion(msgspec.Struct, frozen=True):
+class KeyringVersion(Discreet, frozen=True):
     """One version: 32 secret bytes, and when it was made (Unix seconds)."""
 
     number: int
     created_at: float
     key: bytes
-
-    def __repr__(self) -> str:
-        return f"KeyringVersion({self.number})"
-
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return []
 
 
 class KeyringContents(msgspec.Struct, frozen=True):

@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from keystead.discreet import Discreet
 from keystead.errors import Sealed
 from keystead.store.kinds import Kind
 
@@ -19,13 +18,10 @@ if TYPE_CHECKING:
     from keystead.store.transaction import Transaction
 
 
-class AuditKeyRecord(msgspec.Struct, frozen=True):
+class AuditKeyRecord(Discreet, frozen=True):
     """The Ed25519 seed (32 bytes) that signs one node's checkpoints. Its id is the node's name."""
 
     seed: bytes
-
-    def __repr__(self) -> str:
-        return "AuditKeyRecord(…)"
 
 
 SIGN_SECONDS = 60.0

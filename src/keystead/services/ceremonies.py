@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from keystead.crypto.material import KeyMaterial
+from keystead.discreet import Discreet
 from keystead.errors import Conflict, NotFound, NotInitialized, UnsealFailed
 from keystead.operations.system import CeremonyStatus
 from keystead.seal import shamir
@@ -32,7 +33,7 @@ LIFETIME_SECONDS = 3600
 T = TypeVar("T")
 
 
-class CeremonyRecord(msgspec.Struct, frozen=True, kw_only=True):
+class CeremonyRecord(Discreet, frozen=True, kw_only=True):
     """A ceremony that is under way.
 
     ``nonce`` is what holders check before they give a share: it names who began, with which
@@ -45,9 +46,6 @@ class CeremonyRecord(msgspec.Struct, frozen=True, kw_only=True):
     shares: int = 0
     threshold: int = 0
     pad: bytes = b""
-
-    def __repr__(self) -> str:
-        return f"CeremonyRecord(nonce={self.nonce!r})"
 
 
 CEREMONY = Kind("ceremony", CeremonyRecord, expires_of=lambda record: record.expires_at)

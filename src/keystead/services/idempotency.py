@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from keystead.discreet import Discreet
 from keystead.errors import IdempotencyMismatch
 from keystead.operations import Operation, reply_type
 from keystead.services.registry import Handler
@@ -17,18 +18,12 @@ from keystead.store.transaction import Reader, Transaction
 KEPT_SECONDS = 86_400
 
 
-class IdempotencyRecord(msgspec.Struct, frozen=True, kw_only=True):
+class IdempotencyRecord(Discreet, frozen=True, kw_only=True):
     """A request's fingerprint (SHA-256) and its reply, kept for a day. Sealed like any record."""
 
     fingerprint: bytes
     reply: bytes
     expires_at: float
-
-    def __repr__(self) -> str:
-        return f"IdempotencyRecord(expires_at={self.expires_at})"
-
-    def __rich_repr__(self) -> list[tuple[str, object]]:
-        return []
 
 
 IDEMPOTENCY = Kind("idempotency", IdempotencyRecord, expires_of=lambda r: r.expires_at)

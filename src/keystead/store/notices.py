@@ -50,8 +50,8 @@ class Notices:
 
     def _listen(self) -> None:
         pooled = self._engine.raw_connection()
+        connection: Any = pooled.driver_connection  # None once it is detached
         pooled.detach()
-        connection: Any = pooled.driver_connection
         try:
             connection.rollback()
             connection.autocommit = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from keystead.discreet import Discreet
 from keystead.services.keys.states import State
 from keystead.store.kinds import Kind
 
@@ -47,7 +48,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.versions[number - 1] if 1 <= number <= len(self.versions) else None
 
 
-class MaterialRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class MaterialRecord(Discreet, frozen=True, kw_only=True, omit_defaults=True):
     """One version's material (see ``crypto.specs`` for its encoding) and its public part.
 
     ``public`` is SubjectPublicKeyInfo DER, or raw where no such form exists. Destroying a
@@ -59,12 +60,6 @@ class MaterialRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     material: bytes
     public: bytes | None = None
 
-    def __repr__(self) -> str:
-        return f"MaterialRecord(key_id={self.key_id!r}, version={self.version})"
-
-    def __rich_repr__(self) -> list[tuple[str, object]]:
-        return []
-
 
 class AliasRecord(msgspec.Struct, frozen=True):
     """Another name of a key. Its record id is the alias itself."""
@@ -72,18 +67,12 @@ class AliasRecord(msgspec.Struct, frozen=True):
     key_id: str
 
 
-class WrappingKeyRecord(msgspec.Struct, frozen=True, kw_only=True):
+class WrappingKeyRecord(Discreet, frozen=True, kw_only=True):
     """A private wrapping key for one import."""
 
     spec: str
     material: bytes
     expires_at: float
-
-    def __repr__(self) -> str:
-        return f"WrappingKeyRecord(spec={self.spec!r})"
-
-    def __rich_repr__(self) -> list[tuple[str, object]]:
-        return []
 
 
 class MessageReservation(msgspec.Struct, frozen=True):
