@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from keystead.audit import entry as audit
 from keystead.call import Call
@@ -32,17 +32,18 @@ from keystead.errors import (
     StoreUnavailable,
 )
 from keystead.identity.principal import ANONYMOUS, Principal
-from keystead.operations import Access, Effect, Operation, Resource
-from keystead.operations.keys import CreateKey, ImportKey, RotateKey
+from keystead.operations import Operation, Resource
+from keystead.operations.keys import RotateKey
 from keystead.policy.engine import DecisionContext, PolicyResource
 from keystead.services import idempotency
 from keystead.services.house import House
 from keystead.services.keys import cache as key_cache
 from keystead.services.keys.key import Key
 from keystead.services.keys.messages import messages_needed, reserve
-from keystead.services.keys.references import REENCRYPTING, main_reference, source_uses
-from keystead.services.registry import BEFORE, HANDLERS, Handler
+from keystead.services.keys.references import main_reference, source_uses
+from keystead.services.registry import HANDLERS
 from keystead.services.scope import Scope
+from keystead.services.shapes import NO_CONTEXT, Shape
 
 ReplyT = TypeVar("ReplyT")
 
@@ -52,87 +53,7 @@ MAX_QUEUED = 512
 SERVER = Principal(name="keystead", namespace="root", root=True)
 """The server itself, for what its scheduler asks."""
 
-_PRODUCES = frozenset(
-    {
-        "key:encrypt",
-        "key:reencrypt",
-        "key:generate-data-key",
-        "key:generate-data-key-pair",
-        "key:wrap",
-    }
-)
-_NO_CONTEXT: Final[Mapping[str, str]] = {}
-_NO_CONTEXTS: Final = (_NO_CONTEXT,)
-
-Contexts = tuple[Mapping[str, str], ...]
-
-
 Leader = Callable[[Operation[Any], Call], Awaitable[Any]]
-
-
-class Shape:
-    """What the gate knows of an operation type, worked out once."""
-
-    __slots__ = (
-        "action",
-        "audited",
-        "before",
-        "changing",
-        "effect",
-        "handler",
-        "has_context",
-        "has_items",
-        "has_sources",
-        "is_change",
-        "is_read",
-        "is_use",
-        "led",
-        "makes_key",
-        "names_key",
-        "needs_policy",
-        "needs_principal",
-        "needs_unsealed",
-        "produces",
-        "slow",
-    )
-
-    def __init__(self, operation: type[Operation[Any]], handler: Handler) -> None:
-        fields = operation.__struct_fields__
-        self.action = operation.action
-        self.audited = operation.audited
-        self.before = BEFORE.get(operation)
-        self.changing = operation.effect in (Effect.CHANGE, Effect.CONTROL)
-        self.handler = handler
-        self.has_context = "context" in fields and operation.kind == "key"
-        self.has_items = "items" in fields
-        self.has_sources = operation in REENCRYPTING
-        self.is_change = operation.effect is Effect.CHANGE
-        self.is_read = operation.effect is Effect.READ
-        self.is_use = operation.effect is Effect.USE
-        self.led = operation.effect is Effect.CONTROL or operation.while_sealed
-        self.makes_key = operation in (CreateKey, ImportKey)
-        self.names_key = operation.kind == "key" and operation is not CreateKey
-        self.needs_policy = operation.access is Access.POLICY
-        self.needs_principal = operation.access is not Access.ANYONE
-        self.needs_unsealed = not operation.while_sealed
-        self.produces = operation.action in _PRODUCES
-        self.slow = operation.action == "key:generate-data-key-pair"
-
-    def contexts(self, operation: Any) -> Contexts:
-        """The distinct encryption contexts of an operation: policy is asked about each."""
-        if self.has_context:
-            return (_context_of(operation),)
-        if not self.has_items:
-            return _NO_CONTEXTS
-        contexts = map(_context_of, operation.items)
-        distinct = {tuple(sorted(context.items())): context for context in contexts}
-        return tuple(distinct.values())
-
-
-def _context_of(item: Any) -> Mapping[str, str]:
-    """An item's encryption context; what is re-encrypted keeps its own unless given another."""
-    context: Mapping[str, str] | None = getattr(item, "context", _NO_CONTEXT)
-    return item.source_context if context is None else context
 
 
 class Gate:
@@ -297,7 +218,7 @@ class Gate:
         scope: Scope,
         action: str,
         resource: Resource | PolicyResource,
-        context: Mapping[str, str] = _NO_CONTEXT,
+        context: Mapping[str, str] = NO_CONTEXT,
     ) -> bool:
         principal, call = scope.principal, scope.call
         if principal.root:
