@@ -28,7 +28,7 @@ from keystead.node.siblings import mailboxes
 from keystead.node.start import HOPELESS
 
 FIRST_PAUSE_SECONDS = 0.05
-LAST_PAUSE_SECONDS = 5.0
+LAST_PAUSE_SECONDS = 1.0
 STEADY_SECONDS = 10.0
 STOP_SECONDS = 15.0
 

@@ -27,7 +27,7 @@ from keystead.gate import Gate
 from keystead.identity.authenticator import Authenticator
 from keystead.node.config import SinksConfig
 from keystead.node.gauges import report
-from keystead.node.http_server import HttpServer, Tls
+from keystead.node.http_server import BACKLOG, HttpServer, Tls
 from keystead.node.scheduler import Scheduler
 from keystead.operations import Operation
 from keystead.policy.engine import PolicyEngine
@@ -163,9 +163,11 @@ class Worker:
         for work in (self.house.feed.watch, self._stay_unsealed):
             self._tasks.append(asyncio.create_task(work()))
         self._scheduler.start()
-        await self._server.start(self._plan.listeners)
+        for listener, _ in self._plan.listeners:
+            listener.listen(BACKLOG)  # who comes now waits until all is ready
         if self._plan.on_ready is not None:
             await self._plan.on_ready(self)
+        await self._server.start(self._plan.listeners)
         await self._stop.wait()
         await self._end()
 
@@ -270,7 +272,7 @@ class Worker:
 
     async def _sealed(self) -> None:
         house = self.house
-        house.keys.clear()
+        house.keys.wipe()
         house.authenticator.clear()
         house.audit.lock()
         siblings, served = self._plan.siblings, self._serving
