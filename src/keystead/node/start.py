@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
+import logging
 import os
 import secrets
 import socket
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from keystead.node.worker import Plan, Worker
     from keystead.telemetry.traces import Traces
 
+
+log = logging.getLogger("keystead.start")
 
 HOPELESS = 78
 """Exit code of a worker that cannot run until its configuration is changed (sysexits.h)."""
@@ -154,6 +158,8 @@ def run_server(path: Path) -> None:
 
     harden()
     config = load(path)
+    _start_logging(config)
+    _warn_of_plain_listeners(config)
     if config.workers > 1:
         from keystead.node.supervisor import Supervisor
 
@@ -164,8 +170,24 @@ def run_server(path: Path) -> None:
     listeners = [
         (bind(*listener.host_port, shared=False), _tls(listener)) for listener in config.listeners
     ]
-    _start_logging(config)
     _run(_plan(config, listeners))
+
+
+def _warn_of_plain_listeners(config: Config) -> None:
+    for listener in config.listeners:
+        host, _ = listener.host_port
+        if listener.tls_cert_file is None and not _is_loopback(host):
+            log.warning(
+                "tokens and plaintexts cross the network in clear on %s: set tls_cert_file",
+                listener.address,
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _plan(config: Config, listeners: list[tuple[socket.socket, Tls | None]]) -> Plan:
