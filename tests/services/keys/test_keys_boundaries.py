@@ -101,7 +101,8 @@ def test_a_ciphertext_without_its_header_opens_under_no_context_of_the_callers_c
             )
             with pytest.raises((InvalidRequest, PermissionDenied)):
                 office.perform(asked, token=clerk)
-            with pytest.raises((InvalidRequest, DecryptionFailed)):
+            bare = spec == "rsa-2048" and not context
+            with pytest.raises(DecryptionFailed if bare else InvalidRequest):
                 office.perform(asked)
 
 
