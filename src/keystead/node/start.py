@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import os
 import secrets
+import shutil
 import socket
 import sys
 import tempfile
@@ -127,6 +128,7 @@ async def _dev_token(worker: Worker, options: DevOptions, folder: Path) -> str:
 
 
 def _print_welcome(address: str, token: str, options: DevOptions) -> None:
+    program = _program()
     lines = [
         "",
         "Keystead development server, unsealed. Do not keep anything in it that matters.",
@@ -139,14 +141,22 @@ def _print_welcome(address: str, token: str, options: DevOptions) -> None:
         "In another terminal:",
         "",
         f"  export KEYSTEAD_ADDR={address} KEYSTEAD_TOKEN={token}",
-        "  keystead key create orders",
-        "  echo 'hello' | keystead encrypt orders | keystead decrypt",
+        f"  {program} key create orders",
+        f"  echo 'hello' | {program} encrypt orders | {program} decrypt",
         "",
     ]
     if options.aws_access_key:
         lines.insert(-1, "The AWS KMS door is not there yet: the AWS settings have no effect.\n")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+
+
+def _program() -> str:
+    """How to call this program from the folder it was started in."""
+    if shutil.which("keystead"):
+        return "keystead"
+    beside = Path(sys.executable).parent / "keystead"
+    return os.path.relpath(beside) if beside.exists() else f"{sys.executable} -m keystead"
 
 
 # --- the server -------------------------------------------------------------------------
