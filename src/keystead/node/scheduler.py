@@ -6,18 +6,21 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from keystead.errors import KeysteadError
 from keystead.gate import SERVER, Gate
+from keystead.identity.records import SECRET_ID, TOKEN
 from keystead.node.gauges import publish_census, take_census
 from keystead.operations.identity import ReapTokens
 from keystead.operations.keys import ReapKeys
 from keystead.services import idempotency
 from keystead.services.house import House
-from keystead.services.keys.records import KEY
+from keystead.services.keys.records import KEY, WRAPPING_KEY
 from keystead.services.keys.usage import write_usage
 from keystead.services.namespaces import sweep_remains
 from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
+from keystead.store.kinds import Kind
 
 USAGE_SECONDS = 5.0
 REAP_SECONDS = 30.0
@@ -95,10 +98,17 @@ class Scheduler:
         if house.seal.sealed:
             return
         now = house.clock()
-        if await house.store.read(lambda reader: reader.expired(KEY, now, 1)):
+        if await self._any_due(now, KEY, WRAPPING_KEY):
             await self._gate.perform_as(SERVER, ReapKeys())
-        await self._gate.perform_as(SERVER, ReapTokens())
+        if await self._any_due(now, TOKEN, SECRET_ID):
+            await self._gate.perform_as(SERVER, ReapTokens())
         await house.store.write(lambda tx: idempotency.forget_expired(tx, now))
         await house.store.write(lambda tx: tx.forget_changes(KEEP_CHANGES))
         await sweep_remains(house.store)
         await resolve_intents(house, settle_seconds=SETTLE_SECONDS)
+
+    async def _any_due(self, now: float, *kinds: Kind[Any]) -> bool:
+        """Whether anything of these kinds has expired: an operation for nothing is noise."""
+        return await self._house.store.read(
+            lambda reader: any(reader.expired(kind, now, 1) for kind in kinds)
+        )

@@ -103,10 +103,15 @@ def put_material(
 
 
 def record_of(reader: Reader, scope: Scope, reference: str) -> tuple[str, KeyRecord]:
-    """A key's identifier and record as they are now. Raises NotFound."""
+    """A key's identifier and record as they are now.
+
+    Raises NotFound; Conflict if the name means another key than policy was asked about.
+    """
     found = find_record(reader, scope.namespace, reference)
     if found is None:
         raise NotFound(f"There is no key {reference}.", key=reference)
+    if scope.target is not None and scope.target.id != found[0]:
+        raise Conflict(f"{reference} was given to another key meanwhile.", hint="Try again.")
     return found
 
 
