@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +15,8 @@ from keystead.audit.sinks.file import FileConfig
 from keystead.audit.sinks.syslog import SyslogConfig
 from keystead.audit.sinks.webhook import WebhookConfig
 from keystead.errors import ConfigurationError
+
+_HTTP = r"^https?://[^/\s]+"
 
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,7 +36,7 @@ class SealConfig(_Section, frozen=True):
     type: Literal["shamir", "static", "transit"] = "shamir"
     key_file: Path | None = None
     key_env: str | None = None
-    address: str | None = None
+    address: Annotated[str, Meta(pattern=_HTTP)] | None = None
     key_name: str | None = None
     mount: str = "transit"
     api: Literal["keystead", "vault"] = "keystead"
@@ -42,10 +45,22 @@ class SealConfig(_Section, frozen=True):
     ca_file: Path | None = None
 
 
+class FileSinkConfig(FileConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class SyslogSinkConfig(SyslogConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class WebhookSinkConfig(WebhookConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
 class SinksConfig(_Section, frozen=True):
-    file: list[FileConfig] = []
-    syslog: list[SyslogConfig] = []
-    webhook: list[WebhookConfig] = []
+    file: list[FileSinkConfig] = []
+    syslog: list[SyslogSinkConfig] = []
+    webhook: list[WebhookSinkConfig] = []
 
 
 class AuditConfig(_Section, frozen=True):
@@ -70,7 +85,7 @@ class ListenerConfig(_Section, frozen=True):
 class TelemetryConfig(_Section, frozen=True):
     """``otlp_endpoint``: base URL of an OTLP/HTTP collector; empty: no traces."""
 
-    otlp_endpoint: str = ""
+    otlp_endpoint: Annotated[str, Meta(pattern=rf"^$|{_HTTP}")] = ""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
 
@@ -91,16 +106,23 @@ class Config(_Section, frozen=True):
 
 
 _FORMS = {
-    "url": "sqlite:///PATH or postgresql://USER@HOST/DATABASE",
-    "address": "HOST:PORT, for example 127.0.0.1:8200",
+    "storage.url": "sqlite:///PATH or postgresql://USER@HOST/DATABASE",
+    "listeners.address": "HOST:PORT, for example 127.0.0.1:8200",
+    "seal.address": "a URL, for example https://kms.example.com:8200",
+    "telemetry.otlp_endpoint": "a URL, for example http://127.0.0.1:4318",
     "node": "letters, digits, '.' and '-', at most 63 of them",
+}
+_SEAL_SETTINGS = {
+    "shamir": set[str](),
+    "static": {"key_file", "key_env"},
+    "transit": {"address", "key_name", "mount", "api", "token_file", "token_env", "ca_file"},
 }
 
 
 def load(path: Path) -> Config:
     """Read a configuration file. Raises ConfigurationError that names the file and the line."""
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8")
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -112,63 +134,102 @@ def parse(text: str, name: str) -> Config:
     """The same from text; ``name`` is what errors call the file."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{name}: {error}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{name}: nested too deeply") from None
+    except ValueError as error:
+        raise ConfigurationError(f"{name}:{_line_in(str(error), text)}: {error}") from None
     try:
         config = msgspec.convert(raw, Config, dec_hook=_path)
     except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at `$")
-        place = place.rstrip("`")
-        unknown = re.search(r"unknown field `(.+)`", message)
-        if unknown:
-            place = f"{place}.{unknown[1]}"
-            message = f"unknown setting {unknown[1]}; expected one of {_known(place)}"
-        elif missing := re.search(r"missing required field `(.+)`", message):
-            message = f"{missing[1]} is missing"
-        elif "matching regex" in message:
-            message = f"expected {_FORMS[place.rpartition('.')[2]]}"
-        line = _line_of(text, place)
-        setting = place.lstrip(".") or "the file"
-        raise ConfigurationError(f"{name}:{line}: {setting}: {message}") from None
-    _check(config, text, name)
+        place, message = _explained(str(error))
+        raise _mistake(text, name, place, message) from None
+    for place, message in _contradictions(config):
+        raise _mistake(text, name, place, message)
     return config
 
 
+def _mistake(text: str, name: str, place: str, message: str) -> ConfigurationError:
+    setting = place.lstrip(".") or "the file"
+    return ConfigurationError(f"{name}:{_line_of(text, place)}: {setting}: {message}")
+
+
+def _line_in(message: str, text: str) -> int:
+    """The line that tomllib's message speaks of; the last one for the end of the document."""
+    named = re.search(r"\(at line (\d+),", message)
+    return int(named[1]) if named else text.rstrip("\n").count("\n") + 1
+
+
+def _explained(error: str) -> tuple[str, str]:
+    """The setting and the mistake that a message of msgspec's speaks of."""
+    message, _, place = error.partition(" - at `$")
+    place = place.rstrip("`")
+    if unknown := re.search(r"unknown field `(.+)`", message, re.DOTALL):
+        known = ", ".join(_fields(_type_at(place)))
+        return f"{place}.{unknown[1]}", f"unknown setting; expected one of {known}"
+    if missing := re.search(r"missing required field `(.+)`", message):
+        return f"{place}.{missing[1]}", "missing"
+    if "matching regex" in message:
+        setting = re.sub(r"\[\d+\]", "", place).lstrip(".")
+        return place, f"expected {_FORMS[setting]}"
+    if message.startswith("Invalid enum value"):
+        return place, f"expected one of {', '.join(get_args(_type_at(place)))}"
+    return place, message[:1].lower() + message[1:]
+
+
 def _path(kind: type, value: object) -> object:
-    if kind is Path and isinstance(value, str):
+    if kind is Path and isinstance(value, str) and value and "\0" not in value:
         return Path(value)
-    raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
+    got = "" if isinstance(value, str) else f", got `{type(value).__name__}`"
+    raise TypeError(f"Expected a path{got}")
 
 
-def _check(config: Config, text: str, name: str) -> None:
+def _contradictions(config: Config) -> Iterator[tuple[str, str]]:
+    """Mistakes that types do not show: each setting with what is wrong."""
+    if not _is_database_url(config.storage.url):
+        yield ".storage.url", f"expected {_FORMS['storage.url']}"
     for index, listener in enumerate(config.listeners):
+        place = f".listeners[{index}]"
+        if not 0 < listener.host_port[1] < 1 << 16:
+            yield f"{place}.address", "expected a port from 1 to 65535"
         if (listener.tls_cert_file is None) is not (listener.tls_key_file is None):
-            line = _line_of(text, f".listeners[{index}]")
-            raise ConfigurationError(
-                f"{name}:{line}: tls_cert_file and tls_key_file are given together or not at all"
-            )
+            yield place, "tls_cert_file and tls_key_file are given together or not at all"
+        if listener.client_ca_file is not None and listener.tls_cert_file is None:
+            yield f"{place}.client_ca_file", "only a listener with tls_cert_file asks for them"
     seal = config.seal
-    problem = ""
+    for field in msgspec.structs.fields(SealConfig):
+        foreign = field.name not in {"type", *_SEAL_SETTINGS[seal.type]}
+        if foreign and getattr(seal, field.name) != field.default:
+            yield f".seal.{field.name}", f"not a setting of a seal of type {seal.type}"
     if seal.type == "static" and (seal.key_file is None) is (seal.key_env is None):
-        problem = "a static seal needs key_file or key_env, one of them"
+        yield ".seal", "a static seal needs key_file or key_env, one of them"
     if seal.type == "transit" and not (seal.address and seal.key_name):
-        problem = "a transit seal needs address and key_name"
+        yield ".seal", "a transit seal needs address and key_name"
     if seal.type == "transit" and (seal.token_file is None) is (seal.token_env is None):
-        problem = "a transit seal needs token_file or token_env, one of them"
-    if problem:
-        raise ConfigurationError(f"{name}:{_line_of(text, '.seal')}: {problem}")
+        yield ".seal", "a transit seal needs token_file or token_env, one of them"
 
 
-def _known(place: str) -> str:
-    """The settings that exist where an unknown one was found."""
-    section: type = Config
-    for step in re.findall(r"\.([a-z_]+)", place)[:-1]:
-        hints = {field.name: field.type for field in msgspec.structs.fields(section)}
-        found = _section_in(hints.get(step))
-        if found is None:
-            break
-        section = found
-    return ", ".join(field.name for field in msgspec.structs.fields(section))
+def _is_database_url(url: str) -> bool:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        return False
+    return "\0" not in url
+
+
+def _type_at(place: str) -> object:
+    """The type of a setting, given as msgspec names it."""
+    found: object = Config
+    for step in re.findall(r"\.([a-z0-9_]+)", place):
+        found = _fields(found).get(step)
+    return found
+
+
+def _fields(hint: object) -> dict[str, object]:
+    section = _section_in(hint)
+    return {f.name: f.type for f in msgspec.structs.fields(section)} if section else {}
 
 
 def _section_in(hint: object) -> type | None:
@@ -190,14 +251,15 @@ def _line_of(text: str, place: str) -> int:
     indexes = {len([n for n, _ in steps[:i] if n]): int(d) for i, (_, d) in enumerate(steps) if d}
     table: list[str] = []
     seen: dict[str, int] = {}
-    best = 1
-    for number, line in enumerate(text.splitlines(), start=1):
+    best, depth = 1, 0
+    for number, line in enumerate(text.split("\n"), start=1):
         if header := re.match(r"\s*(\[\[?)\s*([A-Za-z0-9_.\s-]+?)\s*\]", line):
             table = [part.strip() for part in header[2].split(".")]
             if header[1] == "[[":
                 seen[header[2]] = seen.get(header[2], -1) + 1
-            if wanted[: len(table)] == table and _is_nth(table, seen, indexes):
-                best = number
+            fits = wanted[: len(table)] == table and _is_nth(table, seen, indexes)
+            if fits and len(table) > depth:
+                best, depth = number, len(table)
         elif key := re.match(r'\s*"?([A-Za-z0-9_.-]+)"?\s*=', line):
             here = [*table, *key[1].split(".")]
             if wanted[: len(here)] == here and _is_nth(table, seen, indexes):

@@ -42,15 +42,17 @@ class Tls:
         """Raises ConfigurationError if the files cannot be used."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        files = (self.cert_file, self.key_file, self.client_ca_file)
         try:
-            context.load_cert_chain(self.cert_file, self.key_file)
+            # The password keeps OpenSSL from asking for that of an encrypted key.
+            context.load_cert_chain(self.cert_file, self.key_file, password="")
             if self.client_ca_file is not None:
                 context.load_verify_locations(self.client_ca_file)
                 context.verify_mode = ssl.CERT_OPTIONAL
         except (OSError, ssl.SSLError) as error:
             raise ConfigurationError(
                 f"The TLS files of a listener cannot be used: {error}",
-                hint=f"Check {self.cert_file} and {self.key_file}.",
+                hint=f"Check {', '.join(str(file) for file in files if file)}.",
             ) from None
         return context
 
@@ -166,9 +168,10 @@ def bind(host: str, port: int, *, shared: bool) -> socket.socket:
         if shared:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         bound.bind(address)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: the host cannot be a name
+        reason = getattr(error, "strerror", None) or error
         raise ConfigurationError(
-            f"Cannot listen on {host}:{port}: {error.strerror or error}",
+            f"Cannot listen on {host}:{port}: {reason}",
             hint="Is another server running there? Choose another address.",
         ) from None
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -82,7 +82,7 @@ def _run_dev_in(options: DevOptions, folder: Path) -> None:
     from keystead.seal.dev import DevSeal
 
     host, _, port = options.listen.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or int(port) >= 1 << 16:
         raise ConfigurationError(
             f"{options.listen} is not an address.", hint="For example 127.0.0.1:8200."
         )
