@@ -8,6 +8,7 @@ listener has a client CA; what a peer presented is handed to the application as 
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import ssl
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from keystead.doors.asgi import CLIENT_CERTIFICATE, Header
 from keystead.errors import ConfigurationError
+
+log = logging.getLogger("keystead.http")
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
@@ -126,6 +129,7 @@ class HttpServer:
                 loop="none",
                 interface="asgi3",
                 log_config=None,
+                log_level="warning",
                 access_log=False,
                 server_header=False,
                 date_header=False,
@@ -146,6 +150,9 @@ class HttpServer:
                 if task.done():
                     task.result()
             await asyncio.sleep(0.001)
+        for listener, tls in listeners:
+            host, port = listener.getsockname()[:2]
+            log.info("listening on %s:%s%s", host, port, "" if tls is None else " with TLS")
 
     async def stop(self) -> None:
         """Stop accepting, let requests in progress end (at most ``DRAIN_SECONDS``), return."""

@@ -170,6 +170,9 @@ def run_server(path: Path) -> None:
     config = load(path)
     _start_logging(config)
     _warn_of_plain_listeners(config)
+    # Here, so that a mistake is told once and not by each worker.
+    config.audit.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    tls = [_tls(listener) for listener in config.listeners]
     if config.workers > 1:
         from keystead.node.supervisor import Supervisor
 
@@ -177,10 +180,8 @@ def run_server(path: Path) -> None:
         return
     from keystead.node.http_server import bind
 
-    listeners = [
-        (bind(*listener.host_port, shared=False), _tls(listener)) for listener in config.listeners
-    ]
-    _run(_plan(config, listeners))
+    sockets = [bind(*listener.host_port, shared=False) for listener in config.listeners]
+    _run(_plan(config, list(zip(sockets, tls, strict=True))))
 
 
 def _warn_of_plain_listeners(config: Config) -> None:
@@ -204,7 +205,6 @@ def _plan(config: Config, listeners: list[tuple[socket.socket, Tls | None]]) -> 
     from keystead.node.worker import Plan
     from keystead.seal import open_seal
 
-    config.audit.path.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Plan(
         storage_url=config.storage.url,
         audit_dir=config.audit.path,
