@@ -387,8 +387,7 @@ class Gate:
                 token_accessor=principal.accessor,
                 trace_id=call.trace_id,
             )
-            essential = shape.changing and operation.kind == "system"
-            waiting.append(self._house.audit.append(audit.encode(entry), essential=essential))
+            waiting.append(self._house.audit.append(audit.encode(entry), essential=shape.essential))
         if len(waiting) == 1:
             await waiting[0]
         else:

@@ -16,10 +16,10 @@ import pytest
 
 from keystead.audit.verify import verify
 
-DEV_KILLS = 100
+DEV_KILLS = 140
 SUPERVISOR_KILLS = 10
-PART_KILLS = 90
-VERIFY_EVERY = 20
+PART_KILLS = 50
+VERIFY_EVERY = 35
 
 
 def _check_log(
@@ -57,7 +57,7 @@ def test_a_killed_development_server_has_lost_nothing(
         times.append(server.start())
         load.check()
         with load.running():
-            time.sleep(chance.uniform(0.0, 0.12))
+            time.sleep(chance.uniform(0.0, 0.1))
             server.kill()
         if kill % VERIFY_EVERY == 0:
             _check_log(audit, load, audited, acknowledged=acknowledged)

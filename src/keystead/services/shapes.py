@@ -33,6 +33,7 @@ class Shape:
         "audited",
         "before",
         "changing",
+        "essential",
         "handler",
         "has_context",
         "has_items",
@@ -56,6 +57,8 @@ class Shape:
         self.audited = operation.audited
         self.before = BEFORE.get(operation)
         self.changing = operation.effect in (Effect.CHANGE, Effect.CONTROL)
+        # An operator can look and act though the audit disk is full: from its reserve.
+        self.essential = operation.kind in ("system", "audit")
         self.handler = handler
         self.has_context = "context" in fields and operation.kind == "key"
         self.has_items = "items" in fields

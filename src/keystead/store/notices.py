@@ -23,7 +23,8 @@ log = logging.getLogger("keystead.store")
 
 class Notices:
     """Calls ``on_notice``, in a thread of its own, after every commit that is not from
-    ``origin``, and after every connection, since what came before it was not heard.
+    ``origin``, and whenever the connection is lost or made: what is sent without it is not
+    heard.
 
     Connects again by itself. Nothing is promised about how soon a lost connection is noticed.
     """
@@ -46,6 +47,7 @@ class Notices:
                 self._listen()
             except Exception as error:  # of many kinds, all of which mean: connect again
                 log.info("notices of other nodes are not heard: %s", type(error).__name__)
+                self._on_notice()
                 time.sleep(RETRY_SECONDS)
 
     def _listen(self) -> None:
