@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -24,9 +25,12 @@ from keystead.crypto import KeyMaterial
 from keystead.discreet import Discreet
 from keystead.errors import KeysteadError, Overloaded
 from keystead.operations import Operation, catalogue, reply_type
+from keystead.telemetry.logs import outline
 
 MAX_DATAGRAM = 128 * 1024
 ANSWER_SECONDS = 15.0
+
+_INTERNAL = "internal-error"
 SEAL_SECONDS = 8.0
 SEAL_AGAIN_SECONDS = 0.25
 
@@ -57,11 +61,14 @@ class _SealedNow(_Message, frozen=True):
 
 
 class _Ask(_Message, frozen=True):
+    """``give_up_at`` is on the host's monotonic clock, which all its processes share."""
+
     slot: int
     number: int
     operation: str
     inputs: bytes
     call: dict[str, Any]
+    give_up_at: float
 
 
 class _Answer(_Message, frozen=True):
@@ -95,7 +102,7 @@ class Siblings:
         self._inbox = inbox
         self._outboxes = outboxes
         self._waiting: dict[int, asyncio.Future[_Answer]] = {}
-        self._number = 0
+        self._number = secrets.randbits(48)  # not what a predecessor asked under
         self._told_to_seal = False
         self._unsealed: set[int] = set()
         self._all_sealed = asyncio.Event()
@@ -111,12 +118,17 @@ class Siblings:
         return self.slot == 0
 
     def start(self) -> None:
-        """Listen. What was sent to this worker's predecessor is thrown away: it is out of
-        date, and a root key among it may be from before the node was sealed."""
+        """Listen. What siblings ask is answered though it came before; all else that was sent
+        to this worker's predecessor is thrown away: it is out of date, and a root key among
+        it may be from before the node was sealed."""
+        kept = []
         with contextlib.suppress(BlockingIOError):
             while True:
-                self._inbox.recv(MAX_DATAGRAM)
+                kept.append(self._inbox.recv(MAX_DATAGRAM))
         asyncio.get_running_loop().add_reader(self._inbox.fileno(), self._receive)
+        for data in kept:
+            if isinstance(_decode(data), _Ask):
+                self._begin(data)
 
     def ask_for_root_key(self) -> None:
         """Whichever siblings have the root key will hand it over."""
@@ -167,6 +179,7 @@ class Siblings:
                     type(operation).__name__,
                     msgspec.msgpack.encode(operation),
                     fields,
+                    time.monotonic() + ANSWER_SECONDS,
                 ),
             )
             got = await asyncio.wait_for(answer, ANSWER_SECONDS)
@@ -176,6 +189,8 @@ class Siblings:
             ) from None
         finally:
             del self._waiting[number]
+        if got.error == _INTERNAL:
+            raise RuntimeError("internal error in the leading worker")
         if got.error:
             raise _error_named(got.error)(got.message, hint=got.hint)
         return msgspec.msgpack.decode(got.reply, type=reply_type(type(operation)))
@@ -197,9 +212,12 @@ class Siblings:
                 data = self._inbox.recv(MAX_DATAGRAM)
             except (BlockingIOError, InterruptedError):
                 return
-            task = asyncio.ensure_future(self._take(data))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(data)
+
+    def _begin(self, data: bytes) -> None:
+        task = asyncio.ensure_future(self._take(data))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _take(self, data: bytes) -> None:
         try:
@@ -229,7 +247,8 @@ class Siblings:
                 if not self._unsealed:
                     self._all_sealed.set()
             case _Ask() if self.perform is not None:
-                self._send(message.slot, await self._answer(message))
+                if time.monotonic() < message.give_up_at:  # else nobody waits any more
+                    self._send(message.slot, await self._answer(message))
             case _Answer(number=number) if number in self._waiting:
                 waiting = self._waiting[number]
                 if not waiting.done():
@@ -242,6 +261,9 @@ class Siblings:
             reply = await self.perform(operation, Call(**ask.call))
         except KeysteadError as error:
             return _Answer(ask.number, b"", error.code, error.message, error.hint)
+        except Exception as error:
+            log.error("internal error for a sibling\n%s", outline(error))
+            return _Answer(ask.number, b"", _INTERNAL)
         return _Answer(ask.number, msgspec.msgpack.encode(reply))
 
 
