@@ -122,6 +122,16 @@ MISTAKES = [
         "9: audit.sinks.webhook[0].secret_file: expected a path, got `int`",
     ),
     (SEAL, f"{SEAL}\n[audit.sinks.kafka]", "7: audit.sinks.kafka: unknown setting; expected on"),
+    (
+        SEAL,
+        f'{SEAL}\n[[audit.sinks.webhook]]\nurl = "siem.example"\nsecret_file = "s"',
+        "8: audit.sinks.webhook[0].url: expected a URL, for example https",
+    ),
+    (
+        SEAL,
+        f'{SEAL}\n[[audit.sinks.syslog]]\nhost = "h"\nfacility = 24',
+        "9: audit.sinks.syslog[0].facility: expected `int` <= 23",
+    ),
     # not TOML
     ("workers = 2", "workers = 2\nworkers = 3", "2: Cannot overwrite a value"),
     ("[audit]", "[seal]\n[audit]", "7: Cannot declare ('seal',) twice"),

@@ -15,6 +15,7 @@ from keystead.audit.sinks.file import FileConfig
 from keystead.audit.sinks.syslog import SyslogConfig
 from keystead.audit.sinks.webhook import WebhookConfig
 from keystead.errors import ConfigurationError
+from keystead.node.places import fields, line_of, type_at
 
 _HTTP = r"^https?://[^/\s]+"
 
@@ -50,11 +51,12 @@ class FileSinkConfig(FileConfig, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class SyslogSinkConfig(SyslogConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
+    port: Annotated[int, Meta(ge=1, le=65535)] = 6514
+    facility: Annotated[int, Meta(ge=0, le=23)] = 13
 
 
 class WebhookSinkConfig(WebhookConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
+    url: Annotated[str, Meta(pattern=_HTTP)]
 
 
 class SinksConfig(_Section, frozen=True):
@@ -109,6 +111,7 @@ _FORMS = {
     "storage.url": "sqlite:///PATH or postgresql://USER@HOST/DATABASE",
     "listeners.address": "HOST:PORT, for example 127.0.0.1:8200",
     "seal.address": "a URL, for example https://kms.example.com:8200",
+    "audit.sinks.webhook.url": "a URL, for example https://siem.example.com/keystead",
     "telemetry.otlp_endpoint": "a URL, for example http://127.0.0.1:4318",
     "node": "letters, digits, '.' and '-', at most 63 of them",
 }
@@ -150,7 +153,7 @@ def parse(text: str, name: str) -> Config:
 
 def _mistake(text: str, name: str, place: str, message: str) -> ConfigurationError:
     setting = place.lstrip(".") or "the file"
-    return ConfigurationError(f"{name}:{_line_of(text, place)}: {setting}: {message}")
+    return ConfigurationError(f"{name}:{line_of(text, place)}: {setting}: {message}")
 
 
 def _line_in(message: str, text: str) -> int:
@@ -164,7 +167,7 @@ def _explained(error: str) -> tuple[str, str]:
     message, _, place = error.partition(" - at `$")
     place = place.rstrip("`")
     if unknown := re.search(r"unknown field `(.+)`", message, re.DOTALL):
-        known = ", ".join(_fields(_type_at(place)))
+        known = ", ".join(fields(type_at(place, Config)))
         return f"{place}.{unknown[1]}", f"unknown setting; expected one of {known}"
     if missing := re.search(r"missing required field `(.+)`", message):
         return f"{place}.{missing[1]}", "missing"
@@ -172,7 +175,7 @@ def _explained(error: str) -> tuple[str, str]:
         setting = re.sub(r"\[\d+\]", "", place).lstrip(".")
         return place, f"expected {_FORMS[setting]}"
     if message.startswith("Invalid enum value"):
-        return place, f"expected one of {', '.join(get_args(_type_at(place)))}"
+        return place, f"expected one of {', '.join(get_args(type_at(place, Config)))}"
     return place, message[:1].lower() + message[1:]
 
 
@@ -217,56 +220,3 @@ def _is_database_url(url: str) -> bool:
     except (ArgumentError, ValueError):
         return False
     return "\0" not in url
-
-
-def _type_at(place: str) -> object:
-    """The type of a setting, given as msgspec names it."""
-    found: object = Config
-    for step in re.findall(r"\.([a-z0-9_]+)", place):
-        found = _fields(found).get(step)
-    return found
-
-
-def _fields(hint: object) -> dict[str, object]:
-    section = _section_in(hint)
-    return {f.name: f.type for f in msgspec.structs.fields(section)} if section else {}
-
-
-def _section_in(hint: object) -> type | None:
-    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return hint
-    for argument in getattr(hint, "__args__", ()):
-        if found := _section_in(argument):
-            return found
-    return None
-
-
-def _line_of(text: str, place: str) -> int:
-    """The line of a setting given as msgspec names it (``.listeners[0].address``).
-
-    A setting that is missing is looked for in its table's header; 1 if nothing is found.
-    """
-    steps = re.findall(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]", place)
-    wanted = [name for name, _ in steps if name]
-    indexes = {len([n for n, _ in steps[:i] if n]): int(d) for i, (_, d) in enumerate(steps) if d}
-    table: list[str] = []
-    seen: dict[str, int] = {}
-    best, depth = 1, 0
-    for number, line in enumerate(text.split("\n"), start=1):
-        if header := re.match(r"\s*(\[\[?)\s*([A-Za-z0-9_.\s-]+?)\s*\]", line):
-            table = [part.strip() for part in header[2].split(".")]
-            if header[1] == "[[":
-                seen[header[2]] = seen.get(header[2], -1) + 1
-            fits = wanted[: len(table)] == table and _is_nth(table, seen, indexes)
-            if fits and len(table) > depth:
-                best, depth = number, len(table)
-        elif key := re.match(r'\s*"?([A-Za-z0-9_.-]+)"?\s*=', line):
-            here = [*table, *key[1].split(".")]
-            if wanted[: len(here)] == here and _is_nth(table, seen, indexes):
-                return number
-    return best
-
-
-def _is_nth(table: list[str], seen: dict[str, int], indexes: dict[int, int]) -> bool:
-    name = ".".join(table)
-    return name not in seen or indexes.get(len(table), seen[name]) == seen[name]
