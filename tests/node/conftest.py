@@ -52,7 +52,9 @@ class Node:
         )
         command = [*self.command, "server", "--config", str(path)]
         with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(  # whoever asks for a passphrase waits for ever
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
+            )
         return self.process
 
     def start(self) -> None:

@@ -10,16 +10,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
     PrivateFormat,
 )
+from cryptography.x509.oid import NameOID
 
 import keystead
 
@@ -161,12 +165,20 @@ def test_an_encrypted_tls_key_is_refused_without_a_prompt(
     make_node: Callable[..., Any], tmp_path: Path
 ) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    path = tmp_path / "tls.key"
-    path.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    certificate = builder.sign(key, hashes.SHA256())
+    (tmp_path / "tls.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    encrypted = BestAvailableEncryption(b"secret")
+    (tmp_path / "tls.key").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encrypted)
     )
-    node = make_node(listener=f'tls_cert_file = "{path}"\ntls_key_file = "{path}"')
-    _refused(node, ERROR, "The TLS files of a listener cannot be used", f"Check {path}")
+    files = f'tls_cert_file = "{tmp_path}/tls.pem"\ntls_key_file = "{tmp_path}/tls.key"'
+    node = make_node(listener=files)
+    told = "The TLS files of a listener cannot be used"
+    _refused(node, ERROR, told, f"Check {tmp_path}/tls.pem, {tmp_path}/tls.key.")
 
 
 @pytest.mark.parametrize("address", ["8200", "127.0.0.1", "127.0.0.1:70000", "host:port", ":8200"])
