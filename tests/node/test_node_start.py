@@ -116,18 +116,9 @@ def test_an_audit_folder_that_another_process_writes_is_told(
         _refused(node, UNAVAILABLE if workers == 1 else ERROR, told)
 
 
-@pytest.mark.parametrize(
-    ("key", "told"),
-    [
-        (bytes(31), "does not hold a key of 32 bytes"),
-        (b"", "does not hold a key of 32 bytes"),
-        (b"x" * 1000, "does not hold a key of 32 bytes"),
-    ],
-)
-def test_a_seal_key_that_is_none_is_told(
-    make_node: Callable[..., Any], key: bytes, told: str
-) -> None:
-    _refused(make_node(seal_key=key), ERROR, told)
+@pytest.mark.parametrize("key", [b"", bytes(31), b"x" * 1000])
+def test_a_seal_key_that_is_none_is_told(make_node: Callable[..., Any], key: bytes) -> None:
+    _refused(make_node(seal_key=key), ERROR, "does not hold a key of 32 bytes")
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -181,7 +172,7 @@ def test_an_encrypted_tls_key_is_refused_without_a_prompt(
     _refused(node, ERROR, told, f"Check {tmp_path}/tls.pem, {tmp_path}/tls.key.")
 
 
-@pytest.mark.parametrize("address", ["8200", "127.0.0.1", "127.0.0.1:70000", "host:port", ":8200"])
+@pytest.mark.parametrize("address", ["8200", "127.0.0.1:70000", ":8200"])
 def test_dev_refuses_what_is_not_an_address(address: str) -> None:
     done = _keystead("dev", "--listen", address)
     assert done.returncode == ERROR
