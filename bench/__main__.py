@@ -83,6 +83,8 @@ def main() -> None:
         ours = Keystead(ours_folder, options.workers)
         theirs = OpenBao(theirs_folder)
         try:
+            ours.prepare()
+            theirs.prepare()
             _measure(ours, theirs, options)
         finally:
             ours.stop()

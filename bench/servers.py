@@ -45,6 +45,10 @@ class Server:
             command, stdout=log, stderr=log, env={**os.environ, **environment}
         )
 
+    def prepare(self) -> None:
+        """Initialize and unseal, once the server answers."""
+        raise NotImplementedError
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
@@ -144,6 +148,8 @@ class Keystead(Server):
             f'[[listeners]]\naddress = "127.0.0.1:{self.port}"\n'
         )
         self.start([sys.executable, "-m", "keystead", "server", "--config", str(config)])
+
+    def prepare(self) -> None:
         self.wait("/health/live", 200)
         made = self.ask("POST", "/api/v1/system/initialize", {"shares": 1, "threshold": 1})
         self.root_token = self.token = made["root_token"]
@@ -179,6 +185,8 @@ class OpenBao(Server):
         )
         bao = Path(sys.executable).parent / "bao"
         self.start([str(bao), "server", f"-config={config}"])
+
+    def prepare(self) -> None:
         self.wait("/v1/sys/health", 200, 429, 472, 473, 501, 503)
         made = self.ask("PUT", "/v1/sys/init", {"secret_shares": 1, "secret_threshold": 1})
         self.ask("PUT", "/v1/sys/unseal", {"key": made["keys"][0]})
