@@ -43,7 +43,7 @@ def test_a_full_audit_disk_refuses_all_but_the_operator(
     acknowledged = {api("POST", "/keys", name="k").request_id}
 
     def encrypt() -> Any:
-        answer = api("POST", "/keys/k/encrypt", plaintext="aGVsbG8=" * 1000)
+        answer = api("POST", "/keys/k/encrypt", plaintext="aGVsbG8=")
         if answer.status == 200:
             acknowledged.add(answer.request_id)
         return answer
@@ -81,7 +81,7 @@ def test_the_operator_can_seal_while_the_audit_disk_is_full(
     api = node.api()
     assert api("POST", "/keys", name="k").status == 201
     _fill(disk)
-    _until(lambda: api("POST", "/keys/k/encrypt", plaintext="aGVsbG8=" * 1000).status == 503)
+    _until(lambda: api("POST", "/keys/k/encrypt", plaintext="aGVsbG8=").status == 503)
     sealed = api("POST", "/system/seal")
     assert sealed.status == 200, sealed
     assert sealed.body["sealed"]

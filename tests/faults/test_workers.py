@@ -85,7 +85,7 @@ def _seals(api: Any) -> bool:
         answer = api("POST", "/system/seal")
     except OSError:  # it was the dead worker's connection
         return False
-    return answer.status == 200 or answer.body.get("code") == "sealed"
+    return bool(answer.status == 200 or answer.body.get("code") == "sealed")
 
 
 def test_a_frozen_audit_writer_keeps_nobody_waiting_for_ever(make_node: Any) -> None:

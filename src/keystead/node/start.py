@@ -47,9 +47,16 @@ class DevOptions:
 
 
 def harden() -> None:
-    """No core dumps: they would hold keys. Files are for this user only."""
+    """No core dumps: they would hold keys. Files are for this user only.
+
+    The descriptor of a standard stream that is closed would go to the next file that is
+    opened, and messages meant for the stream into that file: all three are taken.
+    """
     import resource
 
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - for good
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(0o077)
 

@@ -87,7 +87,7 @@ class ChangeFeed:
         self._listeners: list[Listener] = []
         self._lock = asyncio.Lock()
         self._last = 0
-        self._noticed = False
+        self._notice = self._heeded = object()
         self._heard_at = clock()
         self.generation = 0
         self.unreachable_since: float | None = None
@@ -101,7 +101,7 @@ class ChangeFeed:
     def start_after(self, number: int) -> None:
         """Changes up to this number are already in the caches."""
         self._last = number
-        self._noticed = True
+        self.notice()
         self._answered()
 
     def _committed(self, _: Sequence[Change]) -> None:
@@ -113,11 +113,11 @@ class ChangeFeed:
 
         May be called in any thread.
         """
-        self._noticed = True
+        self._notice = object()  # another than was heeded last
 
     def stale(self) -> bool:
         """Whether there is anything to catch up with. Called before every request."""
-        return self._noticed or self._board.read() != self._seen
+        return self._notice is not self._heeded or self._board.read() != self._seen
 
     async def catch_up(self) -> None:
         """Apply what has changed. On return no cache holds what was changed before the call.
@@ -157,15 +157,11 @@ class ChangeFeed:
             )
 
     async def _look(self) -> None:
-        """Read what is new and apply it. If either fails, everything is still to be done."""
-        seen, self._noticed = self._board.read(), False
-        try:
-            while await self._apply(*await self._read()):
-                pass
-        except BaseException:
-            self._noticed = True
-            raise
-        self._seen = seen
+        """Read what is new and apply it. Until that is done, this worker is stale."""
+        seen, notice = self._board.read(), self._notice
+        while await self._apply(*await self._read()):
+            pass
+        self._seen, self._heeded = seen, notice
 
     async def _read(self) -> tuple[Sequence[Change], int]:
         """The next changes, and the number of the newest."""
@@ -181,6 +177,7 @@ class ChangeFeed:
             if self.unreachable_since is None:
                 log.warning("the database cannot be reached")
                 self.unreachable_since = self._heard_at
+            self.notice()
             raise StoreUnavailable("The database cannot be reached.") from None
         self._answered()
         return got
