@@ -73,12 +73,10 @@ def test_an_old_seal_row_that_is_put_back_gives_its_shares_no_power(
     house, old = opened
     before = house.store.load_seal()
     _rekey(house, old[1:])
+    nonce = house.ask(StartGenerateRoot(one_time_pad=secrets.token_bytes(52))).nonce
     house.store.save_seal(before)
-    pad = secrets.token_bytes(52)
     with pytest.raises(IntegrityFailure):
-        nonce = house.ask(StartGenerateRoot(one_time_pad=pad)).nonce
-        for share in old[:2]:
-            house.ask(ContinueGenerateRoot(nonce=nonce, share=share))
+        house.ask(ContinueGenerateRoot(nonce=nonce, share=old[0]))
 
 
 def test_after_a_shamir_rekey_only_the_new_shares_unseal(make_house: Callable[..., Any]) -> None:
