@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import threading
 import time
@@ -10,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from keystead.errors import StoreUnavailable
+from keystead.store import store as store_module
+from keystead.store.store import Store
 
 PLAINTEXT = "aGVsbG8="
 
@@ -111,6 +116,46 @@ def test_keys_at_hand_serve_for_their_own_grace_while_postgresql_is_stopped(
             f"\n  PostgreSQL stopped: a strict key refused after {strict:.2f} s;"
             f" {pace * 1000:.1f} ms an encryption meanwhile; well {recovery:.2f} s after the start"
         )
+
+
+def test_a_frozen_database_holds_up_no_key_at_hand(make_node: Any, postgres: Any) -> None:
+    node = make_node(storage=postgres.create("frozen"))
+    node.start()
+    api = node.api()
+    _keys(api)
+    postgres.freeze()
+    try:
+        deadline = time.monotonic() + 8
+        slowest = 0.0
+        while node.get("/health/ready") == 200:
+            assert time.monotonic() < deadline
+            started = time.monotonic()
+            assert _encrypt(api).status == 200
+            slowest = max(slowest, time.monotonic() - started)
+        assert _is_refused(_encrypt(api, "strict"))
+        assert _encrypt(api).status == 200
+        assert slowest < 1.0
+    finally:
+        postgres.thaw()
+    _until(lambda: node.get("/health/ready") == 200)
+    assert _encrypt(api, "strict").status == 200
+    assert api("POST", "/keys", name="new").status == 201
+
+
+def test_nobody_waits_for_ever_for_a_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "ANSWER_SECONDS", 0.2)
+    store = Store(f"sqlite:///{tmp_path}/slow.sqlite")
+    store.prepare()
+
+    async def run() -> None:
+        for ask in (store.read, store.write):
+            with pytest.raises(StoreUnavailable):
+                await ask(lambda _: time.sleep(0.5))
+
+    asyncio.run(run())
+    store.close()
 
 
 def test_connections_killed_under_load_lose_nothing(

@@ -26,6 +26,10 @@ __all__ = ["SealRow", "Sealer", "Store"]
 T = TypeVar("T")
 
 
+ANSWER_SECONDS = 30.0
+"""Longer nobody waits for the database: a frozen one would hold its callers for ever."""
+
+
 class Store:
     """Reads snapshots in ``threads`` threads, and writes in one.
 
@@ -71,7 +75,10 @@ class Store:
         """Run ``work`` on a snapshot, in a storage thread."""
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._readers, self._read, work)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await loop.run_in_executor(self._readers, self._read, work)
+        except TimeoutError:
+            raise _no_answer() from None
         except RuntimeError as error:
             if "shutdown" in str(error):
                 raise StoreUnavailable("The store is closed.") from None
@@ -81,7 +88,11 @@ class Store:
         """Run ``work`` in a transaction, in the writing thread; return once it is durable."""
         job = Job(work, request_id, self.sealer)
         self._writer.submit(job)
-        return cast("T", await asyncio.wrap_future(job.future))
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return cast("T", await asyncio.wrap_future(job.future))
+        except TimeoutError:
+            raise _no_answer() from None
 
     def read_now(self, work: Callable[[Reader], T]) -> T:
         """The same as ``read``, blocking, on a connection of its own.
@@ -161,3 +172,7 @@ class Store:
             connection.invalidate()
         finally:
             connection.close()
+
+
+def _no_answer() -> StoreUnavailable:
+    return StoreUnavailable("The database does not answer in time.")
