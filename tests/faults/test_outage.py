@@ -67,6 +67,13 @@ def test_a_locked_database_refuses_changes_and_serves_keys_at_hand(make_node: An
     assert "locked" in answers[0].body["hint"]
     assert api("GET", "/keys/waits").status == 404
     assert api("POST", "/keys", name="waits").status == 201
+    node.kill()
+    node.start()
+    # What became of the change was in doubt; now the log says it, as the store does.
+    told = node.api()("GET", f"/audit/entries?request_id={answers[0].request_id}").body["entries"]
+    assert [entry["phase"] for entry in told] == ["intent", "outcome"]
+    assert told[1]["outcome"] == "unknown"
+    assert told[1]["details"] == {"recovered": True, "committed": False}
 
 
 def test_a_database_file_that_is_moved_away_takes_no_change_with_it(make_node: Any) -> None:
