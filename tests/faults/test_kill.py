@@ -16,9 +16,9 @@ import pytest
 
 from keystead.audit.verify import verify
 
-DEV_KILLS = 140
+DEV_KILLS = 155
 SUPERVISOR_KILLS = 10
-PART_KILLS = 50
+PART_KILLS = 35
 VERIFY_EVERY = 35
 
 
