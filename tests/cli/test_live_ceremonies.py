@@ -167,9 +167,13 @@ def test_a_development_server_starts_says_how_to_go_on_and_stops(tmp_path: Path)
         if "keystead encrypt" in line:
             break
     exported = next(line for line in told.splitlines() if "export KEYSTEAD_ADDR" in line)
-    steps = told[told.index(exported) :].replace("keystead ", f"{sys.executable} -m keystead ")
     run = subprocess.run(
-        ["bash", "-ec", steps], capture_output=True, text=True, env=environment, check=True
+        ["bash", "-ec", told[told.index(exported) :]],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        check=True,
     )
     assert run.stdout.endswith("hello\n")
     process.terminate()

@@ -62,6 +62,10 @@ class Committer(Protocol):
 
     def status(self) -> Status: ...
 
+    async def connected(self) -> None:
+        """Return once entries can be taken."""
+        ...
+
     async def close(self) -> None:
         """Commit what waits, sign it, and let go of the log."""
         ...
@@ -98,6 +102,9 @@ class Collector:
         if group.bytes >= BATCH_BYTES:
             self._flush()
         return future
+
+    async def connected(self) -> None:
+        """See ``Committer.connected``."""
 
     def done(self, group: Group) -> None:
         """The group waits no longer."""

@@ -158,6 +158,7 @@ class Worker:
         self._join_siblings()
         if self._plan.slot == 0:
             self._start_sinks()
+        await self.house.audit.ready()
         await self._unseal_alone()
         self.house.store.listen(self.house.feed.notice)
         for work in (self.house.feed.watch, self._stay_unsealed):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -23,6 +25,8 @@ class AuditKeyRecord(Discreet, frozen=True):
 
     seed: bytes
 
+
+READY_SECONDS = 10.0
 
 SIGN_SECONDS = 60.0
 """Longer than this, entries do not stay without a checkpoint unless something is wrong."""
@@ -50,6 +54,11 @@ class AuditLog:
         self._signer: Signer | None = None
         self._signed_size = 0
         self._unsigned_since = time.monotonic()
+
+    async def ready(self) -> None:
+        """Return once entries can be taken, or after a while: then requests say what is wrong."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._committer.connected(), READY_SECONDS)
 
     async def unlock(self, store: Store) -> None:
         """Take this node's signing key from the store, making it the first time."""
