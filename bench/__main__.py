@@ -69,7 +69,7 @@ def show(compared: Compared) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=4.0, help="length of one round")
+    parser.add_argument("--seconds", type=int, default=4, help="length of one round, whole seconds")
     parser.add_argument("--rounds", type=int, default=3, help="rounds a case; the median counts")
     parser.add_argument("--workers", type=int, default=2, help="Keystead's workers")
     parser.add_argument("--only", default="", help="only cases whose name contains this")
