@@ -73,6 +73,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="rounds a case; the median counts")
     parser.add_argument("--workers", type=int, default=2, help="Keystead's workers")
     parser.add_argument("--only", default="", help="only cases whose name contains this")
+    parser.add_argument(
+        "--most-keys", type=int, default=100_000, help="where the growth curve ends"
+    )
     parser.add_argument("--quick", action="store_true", help="no growth curves, no report")
     options = parser.parse_args()
     print(f"Python {sys.version.split()[0]} at {sys.executable}", flush=True)
@@ -103,10 +106,11 @@ def _measure(ours: Keystead, theirs: OpenBao, options: argparse.Namespace) -> No
     curve = [compare_and_show(encrypt, ours, theirs, count, timing) for count in CONNECTIONS]
     growth: list[tuple[int, Measured]] = []
     present = 0
-    for count in KEY_COUNTS:
+    for count in (count for count in KEY_COUNTS if count <= options.most_keys):
         add_keys(ours, present, count)
         present = count
         request = encrypt_over(count)
+        ours.measure(request, connections=64, seconds=options.seconds)  # loads the keys
         rounds = [
             ours.measure(request, connections=64, seconds=options.seconds)
             for _ in range(options.rounds)

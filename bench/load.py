@@ -20,8 +20,7 @@ if #paths == 1 then
   wrk.path = paths[1]  -- wrk then makes the request once, and the generator costs least
 else
   local n, made = 0, {{}}
-  init = function()
-    wrk.init({{}})
+  init = function()  -- wrk calls this once it knows the Host header
     for i, path in ipairs(paths) do made[i] = wrk.format(nil, path) end
   end
   request = function()
