@@ -32,7 +32,7 @@ async def _create(server: Keystead, numbers: range) -> None:
         for number in waiting:
             reply = await client.post(
                 f"{server.address}/api/v1/keys",
-                json={"name": f"grow-{number:06d}", "spec": "aes-256-gcm"},
+                json={"name": f"grow-{number:06d}", "spec": "xaes-256-gcm"},
             )
             reply.raise_for_status()
 
