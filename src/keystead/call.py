@@ -6,7 +6,9 @@ import itertools
 import os
 import secrets
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 _process = secrets.token_hex(6)
 _count = itertools.count()
@@ -29,6 +31,26 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 @dataclass(slots=True)
+class PathRequest:
+    """How a protocol whose policies speak of paths asks for an operation.
+
+    ``path`` is relative to the call's namespace, without a leading slash; that of a listing
+    ends in one. ``capability`` is ``read``, ``list``, ``delete``, ``patch``, ``create``,
+    ``update`` or ``write`` (create or update: the service narrows it). ``sudo``: the path
+    needs that capability besides. ``grants``: who may write here may hand out any role.
+    ``parameters`` gives the decoded body when a policy looks at it. ``wrap_ttl`` is the
+    lifetime in seconds that the reply is to be wrapped for, or None.
+    """
+
+    path: str
+    capability: str
+    sudo: bool = False
+    grants: bool = False
+    parameters: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False)
+    wrap_ttl: int | None = None
+
+
+@dataclass(slots=True)
 class Call:
     """Where a request came from and what it claims; nothing here is verified yet.
 
@@ -36,7 +58,8 @@ class Call:
     credential as sent. ``client_certificate`` is DER, from a TLS handshake that proved
     possession of its key (the certificate's issuer is not checked here). ``trace_id`` is 32
     hexadecimal digits of ``traceparent`` (W3C Trace Context) or empty. ``size`` is the
-    request body's length in bytes: large ones leave the event loop.
+    request body's length in bytes: large ones leave the event loop. ``path`` is set by doors
+    whose policies speak of paths.
     """
 
     door: str
@@ -49,3 +72,4 @@ class Call:
     parent_span_id: str = ""
     idempotency_key: str = ""
     size: int = 0
+    path: PathRequest | None = None

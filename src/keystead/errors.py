@@ -4,6 +4,7 @@ KeysteadError
 ├── FixRequest            the request is wrong; sending it again will not help
 │   ├── InvalidRequest        malformed, ill-typed or out of range
 │   │   ├── UnsupportedAlgorithm
+│   │   ├── UnsupportedOperation   the thing is there, but this cannot be done with it
 │   │   ├── PayloadTooLarge
 │   │   └── ContextRequired   the key requires encryption-context entries that are missing
 │   ├── NotFound              no such thing here, or none that the caller may know of
@@ -72,6 +73,11 @@ class InvalidRequest(FixRequest):
 class UnsupportedAlgorithm(InvalidRequest):
     code = "unsupported-algorithm"
     title = "Unsupported algorithm"
+
+
+class UnsupportedOperation(InvalidRequest):
+    code = "unsupported-operation"
+    title = "Unsupported operation"
 
 
 class PayloadTooLarge(InvalidRequest):

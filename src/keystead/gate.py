@@ -15,6 +15,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -34,7 +35,8 @@ from keystead.errors import (
 from keystead.identity.principal import ANONYMOUS, Principal
 from keystead.operations import Operation, Resource
 from keystead.operations.keys import RotateKey
-from keystead.policy.engine import DecisionContext, PolicyResource
+from keystead.policy.engine import Decision, DecisionContext, PolicyResource
+from keystead.policy.paths.verdict import PathVerdict
 from keystead.services import idempotency
 from keystead.services.house import House
 from keystead.services.keys import cache as key_cache
@@ -86,7 +88,7 @@ class Gate:
         house = self._house
         started = time.perf_counter()
         shape = self._shapes[type(operation)]
-        scope = Scope(house, call, principal, "", house.clock(), self._judge)
+        scope = Scope(house, call, principal, "", house.clock(), self._permits, self._narrow)
         outcome: audit.Outcome = "ok"
         try:
             reply = await self._carry_out(operation, shape, scope)
@@ -124,7 +126,10 @@ class Gate:
         elif shape.is_change:
             reply = await self._change(operation, shape, scope)  # 3, 4
         elif shape.is_read:
-            reply = await house.store.read(lambda reader: shape.handler(operation, scope, reader))
+            reply = None if shape.at_hand is None else shape.at_hand(operation, scope)
+            if reply is None:
+                handler = shape.handler
+                reply = await house.store.read(lambda reader: handler(operation, scope, reader))
         else:
             if shape.changing:
                 await self._record(operation, shape, scope, phase="intent")  # 3
@@ -159,6 +164,8 @@ class Gate:
         """
         if not shape.needs_policy:
             scope.resource = self._plain(scope, operation.resource())
+            if shape.needs_principal and self._ask_paths(scope) is PathVerdict.DENIED:
+                raise _denied(scope, shape.action, scope.resource.name)
             return
         if shape.makes_key:
             scope.resource = key_cache.describe_wanted(operation, scope.namespace)
@@ -217,18 +224,25 @@ class Gate:
         self,
         scope: Scope,
         action: str,
-        resource: Resource | PolicyResource,
+        resource: PolicyResource,
         context: Mapping[str, str] = NO_CONTEXT,
     ) -> bool:
-        principal, call = scope.principal, scope.call
-        if principal.root:
+        """One forbid or deny decides; else it takes one permit, of a statement or of a path."""
+        if scope.principal.root:
             return True
-        if isinstance(resource, Resource):
-            resource = self._plain(scope, resource)
-        policies = self._house.policies
+        on_path = self._ask_paths(scope)
+        if on_path is PathVerdict.DENIED:
+            return False
+        decision = self._decide(scope, action, resource, context)
+        return decision.allowed or (on_path is PathVerdict.ALLOWED and decision.silent)
+
+    def _decide(
+        self, scope: Scope, action: str, resource: PolicyResource, context: Mapping[str, str]
+    ) -> Decision:
+        principal, call, policies = scope.principal, scope.call, self._house.policies
         decision = policies.at_hand(principal, action, resource)
         if decision is not None:
-            return decision.allowed
+            return decision
         certificate = call.client_certificate
         asked = DecisionContext(
             source_ip=call.source_ip,
@@ -238,7 +252,39 @@ class Gate:
             encryption_context=context,
             certificate_sha256=hashlib.sha256(certificate).hexdigest() if certificate else "",
         )
-        return policies.decide(principal, action, resource, asked).allowed
+        return policies.decide(principal, action, resource, asked)
+
+    def _ask_paths(self, scope: Scope, **instead: Any) -> PathVerdict:
+        request, principal = scope.call.path, scope.principal
+        if request is None or principal.root:
+            return PathVerdict.SILENT
+        if instead:
+            request = replace(request, **instead)
+        return self._house.paths.decide(principal, scope.namespace, request)
+
+    def _permits(self, scope: Scope, action: str, resource: Resource | PolicyResource) -> bool:
+        """Whether the caller may do something besides what it asked for.
+
+        The right to a path is none to anything else, unless the path is one where rights are
+        handed out, or the caller has sudo on it.
+        """
+        if scope.principal.root:
+            return True
+        if isinstance(resource, Resource):
+            resource = self._plain(scope, resource)
+        decision = self._decide(scope, action, resource, NO_CONTEXT)
+        if not decision.silent or scope.call.path is None:
+            return decision.allowed
+        sudo = not scope.call.path.grants
+        return self._ask_paths(scope, sudo=sudo) is PathVerdict.ALLOWED
+
+    def _narrow(self, scope: Scope, capability: str) -> None:
+        if scope.principal.root or scope.call.path is None:
+            return
+        if self._ask_paths(scope) is not PathVerdict.ALLOWED:
+            return
+        if self._ask_paths(scope, capability=capability) is not PathVerdict.ALLOWED:
+            raise PermissionDenied
 
     def _plain(self, scope: Scope, resource: Resource) -> PolicyResource:
         return PolicyResource(

@@ -2,7 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class AliasInfo:
+    """One name of an entity at one log-in mount."""
+
+    mount_accessor: str
+    name: str
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupInfo:
+    """A group that an entity is in, directly or through another group."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntityInfo:
+    """Who is behind a token, whichever way it logged in, for templated policies."""
+
+    id: str
+    name: str
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    aliases: tuple[AliasInfo, ...] = ()
+    groups: tuple[GroupInfo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +42,7 @@ class Principal:
     is the identifier of its home namespace; ``roles`` are all it has, with those its groups
     give and those its roles include. ``accessor`` names its token without being it.
     ``uses_limited``: each request must spend one use before it is served.
+    ``entity`` is who is behind the token, where one is known.
     ``cache_key`` is equal for callers about whom policy cannot decide differently.
     """
 
@@ -26,6 +56,7 @@ class Principal:
     expires_at: float | None = None
     token_parent: str = ""
     uses_limited: bool = False
+    entity: EntityInfo | None = None
     cache_key: tuple[object, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

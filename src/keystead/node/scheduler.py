@@ -14,10 +14,12 @@ from keystead.identity.records import SECRET_ID, TOKEN
 from keystead.node.gauges import publish_census, take_census
 from keystead.operations.identity import ReapTokens
 from keystead.operations.keys import ReapKeys
+from keystead.operations.mounts import SweepMounts
 from keystead.services import idempotency
 from keystead.services.house import House
 from keystead.services.keys.records import KEY, WRAPPING_KEY
 from keystead.services.keys.usage import write_usage
+from keystead.services.mounts import REMAINS
 from keystead.services.namespaces import sweep_remains
 from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
 from keystead.store.kinds import Kind
@@ -102,6 +104,8 @@ class Scheduler:
             await self._gate.perform_as(SERVER, ReapKeys())
         if await self._any_due(now, TOKEN, SECRET_ID):
             await self._gate.perform_as(SERVER, ReapTokens())
+        if await house.store.read(lambda reader: reader.count(REMAINS)):
+            await self._gate.perform_as(SERVER, SweepMounts())
         await house.store.write(lambda tx: idempotency.forget_expired(tx, now))
         await house.store.write(lambda tx: tx.forget_changes(KEEP_CHANGES))
         await sweep_remains(house.store)

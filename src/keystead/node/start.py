@@ -115,12 +115,16 @@ def _run_dev_in(options: DevOptions, folder: Path) -> None:
 async def _dev_token(worker: Worker, options: DevOptions, folder: Path) -> str:
     """Initialize on the first start; return the root token, kept in the data folder."""
     from keystead.call import Call
+    from keystead.gate import SERVER
+    from keystead.operations.mounts import CreateMount
     from keystead.operations.system import Initialize
 
     kept = folder / "root.token"
     token = options.root_token
     if not worker.house.seal.initialized:
         made = await worker.gate.perform(Initialize(shares=1, threshold=1), Call(door="internal"))
+        store = CreateMount(path="secret", type="kv-v2", description="key/value secret storage")
+        await worker.gate.perform_as(SERVER, store)
         token = token or made.root_token
     elif token is None and kept.exists():
         token = kept.read_text().strip()

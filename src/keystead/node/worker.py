@@ -22,6 +22,9 @@ from keystead.audit.sinks.webhook import WebhookConfig
 from keystead.call import Call
 from keystead.doors.http import HttpApplication, Readiness
 from keystead.doors.rest.door import RestDoor
+from keystead.doors.vault.door import PREFIX as VAULT_PREFIX
+from keystead.doors.vault.door import VaultDoor
+from keystead.doors.vault.engines import engines
 from keystead.errors import KeysteadError, NotInitialized, WaitAndRetry
 from keystead.gate import Gate
 from keystead.identity.authenticator import Authenticator
@@ -36,6 +39,7 @@ from keystead.services import load_services
 from keystead.services.audit_log import AuditLog
 from keystead.services.feed import Board, ChangeFeed
 from keystead.services.house import House
+from keystead.services.mounts import RELOAD_ON as RELOAD_MOUNTS_ON
 from keystead.services.namespaces import Namespaces
 from keystead.services.policies import RELOAD_ON, load_policies
 from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
@@ -132,8 +136,10 @@ class Worker:
 
     def _application(self) -> HttpApplication:
         application = HttpApplication(readiness=self._readiness, metrics=self.house.metrics.render)
-        door = RestDoor(self.gate, body_limit=self._plan.max_body_bytes)
-        application.register("/api/v1/", door)
+        limit = self._plan.max_body_bytes
+        application.register("/api/v1/", RestDoor(self.gate, body_limit=limit))
+        vault = VaultDoor(self.gate, self.house.mounts, engines(), body_limit=limit)
+        application.register(VAULT_PREFIX, vault)
         return application
 
     def _readiness(self) -> Readiness:
@@ -264,12 +270,18 @@ class Worker:
         number = await house.store.read(lambda reader: reader.last_change())
         await house.store.read(house.namespaces.load)
         await self._load_policies()
+        await self._load_mounts()
         feed.start_after(number)
 
     async def _load_policies(self) -> None:
         house = self.house
         names = house.namespaces.names()
         await house.store.read(lambda reader: load_policies(reader, names, house.policies))
+
+    async def _load_mounts(self) -> None:
+        house = self.house
+        names = house.namespaces.names()
+        await house.store.read(lambda reader: house.mounts.load(reader, names))
 
     async def _sealed(self) -> None:
         house = self.house
@@ -295,6 +307,8 @@ class Worker:
         house.authenticator.forget(changes)
         if kinds & RELOAD_ON:
             await self._load_policies()
+        if kinds & RELOAD_MOUNTS_ON:
+            await self._load_mounts()
 
     async def _lost_track(self) -> None:
         """Everything may have changed."""
@@ -307,6 +321,7 @@ class Worker:
         house.keys.clear()
         house.authenticator.clear()
         await self._load_policies()
+        await self._load_mounts()
 
 
 async def run(plan: Plan) -> None:

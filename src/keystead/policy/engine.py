@@ -26,12 +26,14 @@ MAX_CACHED = 100_000
 class Decision:
     """Whether it is allowed, one phrase why, and the statements (``name#0``) that decided.
 
-    Statements of namespaces below the root are named ``namespace:name#0``.
+    Statements of namespaces below the root are named ``namespace:name#0``. ``silent``: it is
+    not allowed only because no statement says anything.
     """
 
     allowed: bool
     reason: str
     policies: tuple[str, ...] = ()
+    silent: bool = False
 
 
 class _Court:
@@ -209,4 +211,4 @@ def _combine(verdicts: list[Verdict]) -> Decision:
     permits = tuple(name for verdict in verdicts for name in verdict.permits)
     if permits:
         return Decision(True, "permitted by " + ", ".join(permits), permits)
-    return Decision(False, "nothing permits it")
+    return Decision(False, "nothing permits it", silent=True)

@@ -3,7 +3,14 @@
 
 def load_services() -> None:
     """Import every service, so that every operation has its handler."""
-    from keystead.services import audit, namespaces, policies, randomness, system  # noqa: F401
+    from keystead.services import (  # noqa: F401
+        audit,
+        mounts,
+        namespaces,
+        policies,
+        randomness,
+        system,
+    )
     from keystead.services.identity import (  # noqa: F401
         approle,
         certificates,

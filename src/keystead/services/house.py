@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from keystead.policy.paths.verdict import NoPaths, PathJudge
 from keystead.services.keys.cache import Keys
 from keystead.services.keys.usage import UsageCounters
+from keystead.services.mount_table import MountTable
 
 if TYPE_CHECKING:
     from keystead.identity.authenticator import Authenticator
@@ -39,6 +41,8 @@ class House:
     clock: Callable[[], float]
     metrics: Metrics
     traces: Traces | None = None
+    paths: PathJudge = field(default_factory=NoPaths)
+    mounts: MountTable = field(default_factory=MountTable)
     keys: Keys = field(default_factory=Keys)
     usage: UsageCounters = field(default_factory=UsageCounters)
     node: str = ""

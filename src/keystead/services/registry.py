@@ -22,6 +22,7 @@ Handler = Callable[..., Any]
 
 HANDLERS: dict[type[Operation[Any]], Handler] = {}
 BEFORE: dict[type[Operation[Any]], Handler] = {}
+AT_HAND: dict[type[Operation[Any]], Handler] = {}
 
 
 def _register(operation: type[Operation[Any]], handler: Handler, *effects: Effect) -> None:
@@ -95,6 +96,19 @@ def before(
 
     def register(handler: Read[OperationT, ReplyT]) -> Read[OperationT, ReplyT]:
         BEFORE[operation] = handler
+        return handler
+
+    return register
+
+
+def at_hand(
+    operation: type[OperationT],
+) -> Callable[[Use[OperationT, ReplyT | None]], Use[OperationT, ReplyT | None]]:
+    """Register a function that answers a read from memory, on the event loop, after policy has
+    permitted it; None: what it needs is not at hand, so storage is read."""
+
+    def register(handler: Use[OperationT, ReplyT | None]) -> Use[OperationT, ReplyT | None]:
+        AT_HAND[operation] = handler
         return handler
 
     return register

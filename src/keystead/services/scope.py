@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from keystead.services.house import House
 
 Judge = Callable[["Scope", str, Resource | PolicyResource], bool]
+Narrow = Callable[["Scope", str], None]
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class Scope:
     namespace: str
     now: float
     judge: Judge
+    narrowed: Narrow = lambda scope, capability: None
     target: Any = None
     sources: Mapping[str, Any] = field(default_factory=dict)
     resource: PolicyResource | None = None
@@ -46,3 +48,11 @@ class Scope:
     def permits(self, action: str, resource: Resource | PolicyResource) -> bool:
         """Ask policy about something else for the same caller."""
         return self.judge(self, action, resource)
+
+    def narrow(self, capability: str) -> None:
+        """Say that a write turned out to be a ``create`` or an ``update``.
+
+        Raises PermissionDenied where it was path policies that permitted the write, and not
+        with this capability.
+        """
+        self.narrowed(self, capability)

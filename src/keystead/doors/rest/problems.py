@@ -18,6 +18,7 @@ STATUS: Final[Mapping[type[KeysteadError], int]] = {
     errors.KeysteadError: 500,
     errors.FixRequest: 400,
     errors.InvalidRequest: 400,
+    errors.UnsupportedOperation: 405,
     errors.PayloadTooLarge: 413,
     errors.NotFound: 404,
     errors.AlreadyExists: 409,

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from keystead.operations import Operation, audit, identity, keys, namespaces, policies, system
+from keystead.operations import (
+    Operation,
+    audit,
+    identity,
+    keys,
+    mounts,
+    namespaces,
+    policies,
+    system,
+)
 from keystead.operations import cryptography as use
 
 PREFIX: Final = "/api/v1"
@@ -132,6 +141,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("POST", "/namespaces/{name}/seal", namespaces.SealNamespace),
     _route("POST", "/namespaces/{name}/unseal", namespaces.UnsealNamespace),
     _route("POST", "/namespaces/{name}/rotate-kek", namespaces.RotateNamespaceKek),
+    # mounts
+    _route("GET", "/mounts", mounts.ListMounts),
+    _route("POST", "/mounts", mounts.CreateMount, 201),
+    _route("GET", "/mounts/{path}", mounts.ShowMount),
+    _route("PATCH", "/mounts/{path}", mounts.TuneMount),
+    _route("POST", "/mounts/{path}/move", mounts.MoveMount),
+    _route("DELETE", "/mounts/{path}", mounts.DeleteMount, 204),
     # the audit log
     _route("GET", "/audit/entries", audit.QueryAudit),
     _route("GET", "/audit/proof", audit.ProveEntry),
@@ -152,3 +168,15 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("POST", "/system/keyring/rotate", system.RotateKeyring),
     _route("POST", "/system/root-key/rewrap", system.RewrapRoot, 204),
 )
+
+ELSEWHERE: Final[frozenset[type[Operation[Any]]]] = frozenset(
+    {
+        # asked by the server itself
+        identity.ReapTokens,
+        keys.ReapKeys,
+        mounts.SweepMounts,
+        # asked by other protocols only
+        mounts.AskUnknownPath,
+    }
+)
+"""Operations that have no route here."""

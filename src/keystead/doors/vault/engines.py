@@ -1,0 +1,13 @@
+"""Which route table answers for which kind of mount."""
+
+from __future__ import annotations
+
+from keystead.doors.vault.engine import Engine
+
+
+def engines() -> dict[str, Engine]:
+    """All route tables, by ``MountView.engine``."""
+    return {engine.name: engine for engine in _ALL}
+
+
+_ALL: tuple[Engine, ...] = ()
