@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from keystead.audit import entry as audit
 from keystead.call import Call
@@ -66,7 +67,8 @@ class Gate:
         self._house = house
         self._leader = leader
         self._queued = 0
-        self._reserving = asyncio.Lock()
+        self._reserving: WeakValueDictionary[tuple[str, str], asyncio.Lock]
+        self._reserving = WeakValueDictionary()
         self._shapes = {op: Shape(op, handler) for op, handler in HANDLERS.items()}
 
     def perform(self, operation: Operation[ReplyT], call: Call) -> Awaitable[ReplyT]:
@@ -347,9 +349,10 @@ class Gate:
     async def _reserve_messages(self, scope: Scope, key: Key, count: int) -> Key:
         """Reserve messages of the primary version; rotate the key when they are used up.
 
-        One request at a time: those that waited find what the first one reserved.
+        One request at a time for each key: those that waited find what the first reserved.
         """
-        async with self._reserving:
+        lock = self._reserving.setdefault((scope.namespace, key.id), asyncio.Lock())
+        async with lock:
             for _ in range(2):
                 at_hand = self._house.keys.find(scope.namespace, key.id)
                 key = at_hand or await self._load_key(scope.namespace, key.id) or key

@@ -16,6 +16,7 @@ import asyncio
 import logging
 import mmap
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,11 @@ class Board:
         """The board as it is; differs from an earlier reading if anything changed."""
         return bytes(self._memory[:])
 
+    def only_own(self, before: bytes, now: bytes) -> bool:
+        """Whether two readings differ in this worker's own slot at most."""
+        start, end = self._start, self._start + _SLOT_BYTES
+        return before[:start] == now[:start] and before[end:] == now[end:]
+
 
 Listener = Callable[[Sequence["Change"]], Awaitable[None]]
 
@@ -85,6 +91,7 @@ class ChangeFeed:
         self._clock = clock
         self._seen = board.read()
         self._listeners: list[Listener] = []
+        self._own: deque[Sequence[Change]] = deque()
         self._lock = asyncio.Lock()
         self._last = 0
         self._notice = self._heeded = object()
@@ -104,8 +111,9 @@ class ChangeFeed:
         self.notice()
         self._answered()
 
-    def _committed(self, _: Sequence[Change]) -> None:
+    def _committed(self, changes: Sequence[Change]) -> None:
         """In a storage thread, after a commit and before its caller hears of it."""
+        self._own.append(changes)
         self._board.bump()
 
     def notice(self) -> None:
@@ -128,7 +136,8 @@ class ChangeFeed:
             while self.stale():
                 if self.unreachable_since is not None:
                     raise StoreUnavailable("The database cannot be reached.")
-                await self._look()
+                if not await self._take_own():
+                    await self._look()
 
     async def watch(self) -> None:
         """Look at the store every ``LOOK_SECONDS``, for ever: a change whose notice was lost
@@ -155,6 +164,25 @@ class ChangeFeed:
                 "The database has been out of reach for longer than this key's grace.",
                 grace_seconds=int(seconds),
             )
+
+    async def _take_own(self) -> bool:
+        """Apply what this worker has committed itself, without asking the store for it.
+
+        False if that is not all there is: others have committed, or may have.
+        """
+        seen, notice = self._board.read(), self._notice
+        if notice is not self._heeded or not self._board.only_own(self._seen, seen):
+            return False
+        while self._own:
+            changes = self._own.popleft()
+            if changes[-1].number <= self._last:
+                continue  # seen when the store was looked at
+            if changes[0].number != self._last + 1:
+                return False
+            await self._tell(changes)
+            self.generation += 1
+        self._seen = seen
+        return True
 
     async def _look(self) -> None:
         """Read what is new and apply it. Until that is done, this worker is stale."""
@@ -192,11 +220,14 @@ class ChangeFeed:
                 await self.on_gap()
             self._last = newest
         else:
-            for listener in self._listeners:
-                await listener(changes)
-            self._last = changes[-1].number
+            await self._tell(changes)
         self.generation += 1
         return len(changes) == _PAGE
+
+    async def _tell(self, changes: Sequence[Change]) -> None:
+        for listener in self._listeners:
+            await listener(changes)
+        self._last = changes[-1].number
 
     def _answered(self) -> None:
         self._heard_at = self._clock()

@@ -11,15 +11,17 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
 
 from keystead.errors import ConfigurationError
 
 BUSY_TIMEOUT_MS = 5_000
+_WRITE_LOCK_POLL_SECONDS = 0.0005
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -100,10 +102,33 @@ def _open_sqlite(url: URL) -> Engine:
             # What is written to a file that lost its name is gone at the next start.
             connection.invalidate()
             raise DisconnectionError("The database file was moved or replaced.")
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get("writes"):
+            _begin_to_write(connection)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _begin_to_write(connection: Connection) -> None:
+    """Wait for the write lock, which sibling workers hold for a millisecond or two.
+
+    SQLite's own waiting soon sleeps for 25 ms and more at a time, and each worker would
+    stand still for most of what the other leaves it.
+    """
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            busy = getattr(error.orig, "sqlite_errorname", "") == "SQLITE_BUSY"
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(_WRITE_LOCK_POLL_SECONDS)
+        else:
+            break
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
 def _make_private(path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock, local
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,6 +18,7 @@ from keystead.store.migrate import prepare_schema
 from keystead.store.notices import Notices
 from keystead.store.rows import Sealer
 from keystead.store.seal_row import SealRow
+from keystead.store.session import Session
 from keystead.store.transaction import Change, Reader, Transaction
 from keystead.store.writer import Job, Writer
 
@@ -86,11 +87,11 @@ class Store:
 
     async def write(self, work: Callable[[Transaction], T], *, request_id: str = "") -> T:
         """Run ``work`` in a transaction, in the writing thread; return once it is durable."""
-        job = Job(work, request_id, self.sealer)
-        self._writer.submit(job)
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._writer.submit(Job(work, request_id, self.sealer, waiter))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return cast("T", await asyncio.wrap_future(job.future))
+                return await waiter
         except TimeoutError:
             raise _no_answer() from None
 
@@ -101,15 +102,15 @@ class Store:
         """
         try:
             with self._engine.connect() as connection, connection.begin():
-                return work(Reader(connection, self.sealer))
+                return work(Reader(Session(connection), self.sealer))
         except (SQLAlchemyError, UnicodeEncodeError) as error:
             raise meaning(error) from None
 
     def write_now(self, work: Callable[[Transaction], T], *, request_id: str = "") -> T:
         """The same as ``write``, blocking; never call it within other work."""
-        job = Job(work, request_id, self.sealer)
-        self._writer.submit(job)
-        return cast("T", job.future.result())
+        waiter: Future[T] = Future()
+        self._writer.submit(Job(work, request_id, self.sealer, waiter))
+        return waiter.result()
 
     def load_seal(self) -> SealRow | None:
         """How the server is unsealed; None before it is initialized. Not yet authenticated."""
@@ -150,7 +151,7 @@ class Store:
         connection = self._thread_connection()
         try:
             with connection.begin():
-                return work(Reader(connection, self.sealer))
+                return work(Reader(Session(connection), self.sealer))
         except SQLAlchemyError:
             self._drop_thread_connection()
             raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from sqlalchemy import Connection, TextClause
 from sqlalchemy.exc import IntegrityError
 
 from keystead.errors import AlreadyExists, InvalidRequest, NamespaceSealed
@@ -13,6 +12,7 @@ from keystead.store import statements as sql
 from keystead.store.kinds import Kind
 from keystead.store.rows import Row, Sealer, open_row, seal_row
 from keystead.store.seal_row import SealRow, decode_seal_row, encode_seal_row
+from keystead.store.session import Session
 
 T = TypeVar("T")
 
@@ -48,13 +48,13 @@ class Reader:
     rows, or put an old row back in place of its successor.
     """
 
-    def __init__(self, connection: Connection, sealer: Sealer | None) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, sealer: Sealer | None) -> None:
+        self._session = session
         self._sealer = sealer
 
     def with_sealer(self, sealer: Sealer) -> Reader:
         """A reader of the same snapshot that opens records with another sealer."""
-        return Reader(self._connection, sealer)
+        return Reader(self._session, sealer)
 
     def get(self, kind: Kind[T], namespace: str, id: str) -> T | None:
         """The record with that identifier, or None."""
@@ -91,7 +91,7 @@ class Reader:
         given |= {"kind": kind.name, "namespace": namespace, "limit": limit}
         if prefix:
             given["prefix_end"] = prefix + "\U0010ffff"
-        rows = self._connection.execute(statement, given)
+        rows = self._session.rows(statement, given)
         return [self._open(kind, Row._make(row)) for row in rows]
 
     def expired(self, kind: Kind[T], before: float, limit: int) -> Expired[T]:
@@ -111,7 +111,7 @@ class Reader:
         cursor: dict[str, Any] = {"at": float("-inf"), "namespace": "", "id": ""}
         while True:
             given = {"kind": kind.name, "before": before, "limit": page, **cursor}
-            rows = self._connection.execute(sql.EXPIRED, given).all()
+            rows = self._session.rows(sql.EXPIRED, given)
             yield from map(Row._make, rows)
             if len(rows) < page:
                 return
@@ -123,31 +123,29 @@ class Reader:
         given = {"namespace": namespace, "state": state}
         given = {name: value for name, value in given.items() if value is not None}
         statement = sql.counting(frozenset(given))
-        return int(self._connection.execute(statement, {"kind": kind.name, **given}).scalar_one())
+        return self._session.number(statement, {"kind": kind.name, **given})
 
     def changes_after(self, number: int, limit: int = 1000) -> Changes:
         """Changes with greater numbers, in order."""
-        rows = self._connection.execute(sql.CHANGES_AFTER, {"number": number, "limit": limit})
+        rows = self._session.rows(sql.CHANGES_AFTER, {"number": number, "limit": limit})
         return [Change._make(row) for row in rows]
 
     def last_change(self) -> int:
         """The number of the newest change; 0 before the first."""
-        return int(self._connection.execute(sql.LAST_CHANGE).scalar_one())
+        return self._session.number(sql.LAST_CHANGE)
 
     def change_of_request(self, request_id: str) -> bool:
         """Whether anything was committed for that request."""
         given = {"request_id": request_id}
-        return self._connection.execute(sql.OF_REQUEST, given).first() is not None
+        return self._session.first(sql.OF_REQUEST, given) is not None
 
     def seal_row(self) -> SealRow | None:
         """How the server is unsealed; None before it is initialized. Not yet authenticated."""
-        row = self._connection.execute(sql.GET_SEAL).first()
+        row = self._session.first(sql.GET_SEAL)
         return decode_seal_row(row[0]) if row else None
 
-    def _one(
-        self, kind: Kind[T], statement: TextClause, given: dict[str, Any]
-    ) -> tuple[str, T] | None:
-        row = self._connection.execute(statement, given).first()
+    def _one(self, kind: Kind[T], statement: str, given: dict[str, Any]) -> tuple[str, T] | None:
+        row = self._session.first(statement, given)
         return self._open(kind, Row._make(row)) if row else None
 
     def _open(self, kind: Kind[T], row: Row) -> tuple[str, T]:
@@ -163,14 +161,14 @@ class Transaction(Reader):
 
     def __init__(
         self,
-        connection: Connection,
+        session: Session,
         sealer: Sealer | None,
         *,
         request_id: str,
         last_change: int,
         now: float,
     ) -> None:
-        super().__init__(connection, sealer)
+        super().__init__(session, sealer)
         self.changes: Changes = []
         self._request_id = request_id
         self._last = last_change
@@ -180,20 +178,20 @@ class Transaction(Reader):
         """Insert the record or replace it; raises AlreadyExists if another has its name."""
         row = self._sealed(kind, namespace, id, value)
         try:
-            self._connection.execute(sql.PUT, row)
+            self._session.run(sql.PUT, row)
         except IntegrityError:
             raise _taken(kind, row) from None
 
     def add(self, kind: Kind[T], namespace: str, id: str, value: T) -> None:
         """Insert the record; raises AlreadyExists if its identifier or name is taken."""
         row = self._sealed(kind, namespace, id, value)
-        if self._connection.execute(sql.ADD, row).rowcount != 1:
+        if self._session.run(sql.ADD, row) != 1:
             raise _taken(kind, row)
 
     def delete(self, kind: Kind[Any], namespace: str, id: str) -> bool:
         """Delete the record; False if there was none."""
         given = {"kind": kind.name, "namespace": namespace, "id": id}
-        deleted = self._connection.execute(sql.DELETE, given).rowcount == 1
+        deleted = self._session.run(sql.DELETE, given) == 1
         if deleted:
             self._record(kind.name, namespace, id)
         return deleted
@@ -204,7 +202,7 @@ class Transaction(Reader):
         Records no change: caches drop a whole namespace when its own record changes.
         """
         given = {"namespace": namespace, "limit": limit}
-        return self._connection.execute(sql.DELETE_NAMESPACE, given).rowcount > 0
+        return self._session.run(sql.DELETE_NAMESPACE, given) > 0
 
     def touch(self, kind: Kind[Any], namespace: str, id: str) -> None:
         """Record a change of something without writing it, so that caches drop it."""
@@ -213,13 +211,13 @@ class Transaction(Reader):
     def forget_changes(self, keep: int, limit: int = 10_000) -> int:
         """Drop up to ``limit`` of the oldest changes but keep the newest ``keep`` (at least
         one, so that numbers go on); return how many were dropped."""
-        first = int(self._connection.execute(sql.FIRST_CHANGE).scalar_one())
+        first = self._session.number(sql.FIRST_CHANGE)
         given = {"number": self.last_change() - max(keep, 1), "first": first, "limit": limit}
-        return self._connection.execute(sql.FORGET_CHANGES, given).rowcount
+        return self._session.run(sql.FORGET_CHANGES, given)
 
     def put_seal_row(self, row: SealRow) -> None:
         """Replace the row that says how the server is unsealed."""
-        self._connection.execute(sql.PUT_SEAL, {"row": encode_seal_row(row)})
+        self._session.run(sql.PUT_SEAL, {"row": encode_seal_row(row)})
         self._record(SEAL_KIND, "", SEAL_KIND)
 
     def _sealed(self, kind: Kind[T], namespace: str, id: str, value: T) -> dict[str, Any]:

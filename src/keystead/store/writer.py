@@ -6,51 +6,55 @@ savepoint, so that one that fails is rolled back alone. Nobody is answered befor
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import random
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 
 from keystead.errors import StoreUnavailable
-from keystead.store import schema
+from keystead.store import statements as sql
 from keystead.store.engines import for_writing
 from keystead.store.faults import is_disconnect, is_retryable, meaning
 from keystead.store.notices import CHANNEL
 from keystead.store.rows import Sealer
+from keystead.store.session import Session
 from keystead.store.transaction import Change, Reader, Transaction
 
 _BATCH = 256
 _ATTEMPTS = 5
-_CHANGES = insert(schema.changes)
-_NOTIFY = text("SELECT pg_notify(:channel, :origin)")
 
 Work = Callable[[Transaction], Any]
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A unit of work that waits, and the future its caller waits on."""
+    """A unit of work, and the future that its caller waits on: in a thread or in a loop."""
 
     work: Work
     request_id: str
     sealer: Sealer | None
-    future: Future[Any] = field(default_factory=Future)
+    waiter: Future[Any] | asyncio.Future[Any]
     result: Any = None
     error: Exception | None = None
 
     def resolve(self) -> None:
+        """Answer the caller, unless it has gone. Called where the caller waits."""
+        if self.waiter.done():
+            return
         if self.error is None:
-            self.future.set_result(self.result)
+            self.waiter.set_result(self.result)
         else:
-            self.future.set_exception(self.error)
+            self.waiter.set_exception(self.error)
 
 
 class Writer:
@@ -98,7 +102,7 @@ class Writer:
                 stop = job is None
                 if job is not None:
                     jobs.append(job)
-            self._serve([job for job in jobs if job.future.set_running_or_notify_cancel()])
+            self._serve([job for job in jobs if not job.waiter.cancelled()])
             if stop:
                 return
 
@@ -114,8 +118,7 @@ class Writer:
             # was lost may have happened.
             for job in jobs:
                 job.error = _meaning(error)
-        for job in jobs:
-            job.resolve()
+        _answer(jobs)
 
     def _commit_with_retries(self, jobs: list[Job]) -> list[Change]:
         """Commit, again where that is safe: after a serialization failure, or if the
@@ -135,14 +138,15 @@ class Writer:
     def _commit(self, jobs: list[Job]) -> list[Change]:
         connection = self._connect()
         transaction = connection.begin()
+        session = Session(connection)
         changes: list[Change] = []
-        last, now = Reader(connection, None).last_change(), time.time()
+        last, now = Reader(session, None).last_change(), time.time()
         for job in jobs:
-            changes += _run_job(connection, job, last + len(changes), now)
+            changes += _run_job(session, job, last + len(changes), now)
         if changes:
-            connection.execute(_CHANGES, [change._asdict() for change in changes])
+            session.run_each(sql.ADD_CHANGE, [change._asdict() for change in changes])
             if self._notifies:
-                connection.execute(_NOTIFY, {"channel": CHANNEL, "origin": self.origin})
+                session.run(sql.NOTIFY, {"channel": CHANNEL, "origin": self.origin})
         self._committing = True
         transaction.commit()
         return changes
@@ -162,26 +166,44 @@ class Writer:
                 connection.close()
 
 
-def _run_job(connection: Connection, job: Job, last: int, now: float) -> list[Change]:
+def _run_job(session: Session, job: Job, last: int, now: float) -> list[Change]:
     """Run one job in its savepoint and return its changes: none if it fails by its own fault.
 
     A fault of the database is let out, for then the whole batch is in doubt.
     """
     transaction = Transaction(
-        connection, job.sealer, request_id=job.request_id, last_change=last, now=now
+        session, job.sealer, request_id=job.request_id, last_change=last, now=now
     )
-    connection.exec_driver_sql("SAVEPOINT work")
+    session.run(sql.SAVEPOINT)
     try:
         job.result, job.error = job.work(transaction), None
     except Exception as error:
         if isinstance(error, DBAPIError) and not isinstance(error, (DataError, IntegrityError)):
             raise
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT work")
-        connection.exec_driver_sql("RELEASE SAVEPOINT work")
+        session.run(sql.ROLL_BACK)
+        session.run(sql.RELEASE)
         job.error = _meaning(error)
         return []
-    connection.exec_driver_sql("RELEASE SAVEPOINT work")
+    session.run(sql.RELEASE)
     return transaction.changes
+
+
+def _answer(jobs: Iterable[Job]) -> None:
+    """Answer every caller: each event loop is woken once for all that wait in it."""
+    in_loops: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+    for job in jobs:
+        if isinstance(job.waiter, asyncio.Future):
+            in_loops.setdefault(job.waiter.get_loop(), []).append(job)
+        else:
+            job.resolve()
+    for loop, waiting in in_loops.items():
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and all in it
+            loop.call_soon_threadsafe(_resolve_all, waiting)
+
+
+def _resolve_all(jobs: list[Job]) -> None:
+    for job in jobs:
+        job.resolve()
 
 
 def _meaning(error: Exception) -> Exception:
