@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import vault
 from bench.cases import Case, cases, prepare_keystead, prepare_openbao
 from bench.growth import KEY_COUNTS, add_keys, encrypt_over
 from bench.load import Measured
@@ -97,7 +98,8 @@ def main() -> None:
 def _measure(ours: Keystead, theirs: OpenBao, options: argparse.Namespace) -> None:
     prepare_keystead(ours)
     prepare_openbao(theirs)
-    table = [case for case in cases(ours, theirs) if options.only in case.name]
+    table = [*cases(ours, theirs), *vault.cases(ours, theirs)]
+    table = [case for case in table if options.only in case.name]
     timing = {"seconds": options.seconds, "rounds": options.rounds}
     compared = [compare_and_show(case, ours, theirs, 64, timing) for case in table]
     if options.quick:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SCRIPT = """
-wrk.method = "POST"
+wrk.method = "{method}"
 wrk.body = {body}
 wrk.headers["Content-Type"] = "application/json"
 wrk.headers["{header}"] = "{token}"
@@ -40,10 +40,16 @@ end
 
 @dataclass(frozen=True)
 class Request:
-    """One request to repeat; with several paths they are asked in turn."""
+    """One request to repeat; with several paths they are asked in turn.
+
+    ``header`` and ``token`` empty: the credential that the server is usually asked with.
+    """
 
     paths: tuple[str, ...]
     body: dict[str, object]
+    method: str = "POST"
+    header: str = ""
+    token: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,9 +80,10 @@ def run(
     if wrk is None:
         raise RuntimeError("wrk is missing: apt-get install wrk")
     script = _SCRIPT.format(
-        body=json.dumps(json.dumps(request.body)),
-        header=header,
-        token=token,
+        method=request.method,
+        body=json.dumps(json.dumps(request.body)) if request.method == "POST" else "nil",
+        header=request.header or header,
+        token=request.token or token,
         paths=", ".join(json.dumps(path) for path in request.paths),
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -68,9 +68,16 @@ class Server:
             f"{self.name} did not start: {(self.folder / 'log').read_text()[-2000:]}"
         )
 
-    def ask(self, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        token: str | None = None,
+        header: str = "",
+    ) -> Any:
         held = self.token if token is None else token
-        headers = {self.token_header: held} if held else {}
+        headers = {header or self.token_header: held} if held else {}
         reply = httpx.request(method, self.address + path, json=body, headers=headers, timeout=60)
         if reply.is_error:
             raise RuntimeError(f"{self.name} {method} {path}: {reply.status_code} {reply.text}")
