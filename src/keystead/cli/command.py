@@ -12,12 +12,16 @@ from keystead.cli.session import common_options
 
 
 class Command(click.Command):
-    """A command with the common options and, at the end of its help, ``examples``."""
+    """A command with the common options and, at the end of its help, ``examples``.
+
+    An option of its own goes before a common one of the same name.
+    """
 
     def __init__(self, *args: Any, examples: Sequence[str] = (), **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self.examples = examples
-        self.params += common_options(top=False)
+        own = {name for parameter in self.params for name in parameter.opts}
+        self.params += [o for o in common_options(top=False) if own.isdisjoint(o.opts)]
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.examples:

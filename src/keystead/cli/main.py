@@ -61,6 +61,9 @@ SECTIONS = {
     "What was done": {
         "audit": Entry("audit", "audit", "Query, prove and verify the audit log."),
     },
+    "Moving in": {
+        "migrate": Entry("migrate", "migrate", "Copy from a live Vault or OpenBao."),
+    },
     "This program": {
         "completion": Entry("completion", "completion", "Print the completion script of a shell."),
     },

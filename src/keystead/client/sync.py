@@ -112,5 +112,10 @@ class Client(Methods):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def address(self) -> str:
+        """The server's URL."""
+        return self._settings.address
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._settings.address}>"
