@@ -375,6 +375,8 @@ class Gate:
             answered = partial(idempotency.answered, operation, scope)
             if (reply := await house.store.read(answered)) is not None:
                 return reply
+        if shape.asks is not None:
+            scope.prepared = await shape.asks(operation, scope)
         if shape.before is not None:
             before = shape.before
             scope.prepared = await self._in_pool(

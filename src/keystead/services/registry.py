@@ -18,9 +18,11 @@ Use = Callable[[OperationT, "Scope"], ReplyT]
 Read = Callable[[OperationT, "Scope", "Reader"], ReplyT]
 Change = Callable[[OperationT, "Scope", "Transaction"], ReplyT]
 Control = Callable[[OperationT, "Scope"], Awaitable[ReplyT]]
+Ask = Callable[[OperationT, "Scope"], Awaitable[ReplyT]]
 Handler = Callable[..., Any]
 
 HANDLERS: dict[type[Operation[Any]], Handler] = {}
+ASKS: dict[type[Operation[Any]], Handler] = {}
 BEFORE: dict[type[Operation[Any]], Handler] = {}
 AT_HAND: dict[type[Operation[Any]], Handler] = {}
 
@@ -96,6 +98,22 @@ def before(
 
     def register(handler: Read[OperationT, ReplyT]) -> Read[OperationT, ReplyT]:
         BEFORE[operation] = handler
+        return handler
+
+    return register
+
+
+def asks(
+    operation: type[OperationT],
+) -> Callable[[Ask[OperationT, ReplyT]], Ask[OperationT, ReplyT]]:
+    """Register a coroutine function that asks another server before the transaction.
+
+    Runs on the event loop after policy has permitted, before ``before``, which finds its
+    result as ``scope.prepared``; without a ``before`` the transaction does.
+    """
+
+    def register(handler: Ask[OperationT, ReplyT]) -> Ask[OperationT, ReplyT]:
+        ASKS[operation] = handler
         return handler
 
     return register

@@ -8,7 +8,7 @@ from typing import Any, Final
 from keystead.operations import Access, Effect, Operation
 from keystead.operations.keys import CreateKey, ImportKey
 from keystead.services.keys.references import REENCRYPTING
-from keystead.services.registry import AT_HAND, BEFORE, Handler
+from keystead.services.registry import ASKS, AT_HAND, BEFORE, Handler
 
 _PRODUCES = frozenset(
     {
@@ -30,6 +30,7 @@ class Shape:
 
     __slots__ = (
         "action",
+        "asks",
         "at_hand",
         "audited",
         "before",
@@ -55,6 +56,7 @@ class Shape:
     def __init__(self, operation: type[Operation[Any]], handler: Handler) -> None:
         fields = operation.__struct_fields__
         self.action = operation.action
+        self.asks = ASKS.get(operation)
         self.at_hand = AT_HAND.get(operation)
         self.audited = operation.audited
         self.before = BEFORE.get(operation)
