@@ -7,7 +7,9 @@ compares them with what it would write now.
 from __future__ import annotations
 
 import collections
+import keyword
 import pathlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -17,11 +19,11 @@ from typing import Any
 
 import msgspec
 
+from keystead.doors.rest.routes import ELSEWHERE
 from keystead.operations import Done, Operation, catalogue, reply_type
 
 FOLDER = pathlib.Path(__file__).parents[1] / "src" / "keystead" / "client"
 PLURALS = {"policy": "policies", "audit": "audit", "system": "system"}
-INTERNAL = {"ReapKeys", "ReapTokens"}  # the scheduler asks these of itself: no door takes them
 
 
 class Style(typing.NamedTuple):
@@ -45,6 +47,7 @@ class Imports:
 
     def __init__(self) -> None:
         self.names: dict[str, set[str]] = collections.defaultdict(set)
+        self.defaults: set[type[Any]] = set()
 
     def name(self, cls: type[Any]) -> str:
         if cls.__module__ != "builtins":
@@ -72,10 +75,21 @@ def class_name(kind: str) -> str:
 
 
 def method_name(operation: type[Operation[Any]]) -> str:
+    """The action's verb; where several operations share it, the other ones' whole names."""
     verb = operation.action.partition(":")[2].replace("-", "_")
     if operation.__name__.endswith("Batch"):
         verb += "_batch"
-    return verb + "_" if verb == "import" else verb
+    sharing = [
+        other
+        for other in catalogue()
+        if other.action == operation.action
+        and other.__name__.endswith("Batch") is operation.__name__.endswith("Batch")
+        and other not in ELSEWHERE
+    ]
+    first = min(sharing, key=lambda other: len(other.__name__), default=operation)
+    if operation is not first:
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", operation.__name__).lower()
+    return verb + "_" if keyword.iskeyword(verb) else verb
 
 
 def default(hint: Any, value: Any) -> str:
@@ -85,9 +99,13 @@ def default(hint: Any, value: Any) -> str:
         case list():
             return "()"
         case msgspec.Struct():
-            return f"DEFAULT_{type(value).__name__.upper()}"
+            return _constant(type(value))
         case _:
             return repr(value)
+
+
+def _constant(cls: type[Any]) -> str:
+    return f"DEFAULT_{cls.__name__.upper()}"
 
 
 def passed(name: str, hint: Any) -> str:
@@ -111,6 +129,9 @@ def method(operation: type[Operation[Any]], style: Style, imports: Imports) -> s
         parameters.append("*")
     for field in optional:
         value = field.default_factory() if callable(field.default_factory) else field.default
+        if isinstance(value, msgspec.Struct):
+            imports.name(type(value))
+            imports.defaults.add(type(value))
         shown = default(hints[field.name], value)
         parameters.append(f"{field.name}: {imports.annotation(hints[field.name])} = {shown}")
     reply = reply_type(operation)
@@ -131,7 +152,7 @@ def generate(style: Style) -> str:
     """Return the source of one module of methods."""
     kinds: dict[str, list[type[Operation[Any]]]] = collections.defaultdict(list)
     for operation in catalogue():
-        if operation.__name__ not in INTERNAL:
+        if operation not in ELSEWHERE:
             kinds[operation.kind].append(operation)
     imports = Imports()
     result = "Awaitable[ReplyT]" if style.call else "ReplyT"
@@ -151,10 +172,13 @@ class {style.prefix}{class_name(kind)}:
         for kind in sorted(kinds)
     )
     imports.names["keystead.operations.base"] |= {"Operation", "ReplyT"}
-    imports.names["keystead.operations.identity"].add("TokenLimits")
     lines = "\n".join(
         f"from {module} import {', '.join(sorted(names))}"
         for module, names in sorted(imports.names.items())
+    )
+    constants = "\n".join(
+        f"{_constant(cls)}: Final = {cls.__name__}()"
+        for cls in sorted(imports.defaults, key=lambda cls: cls.__name__)
     )
     abc = "Awaitable, Mapping, Sequence" if style.call else "Mapping, Sequence"
     source = f'''"""The {style.word} methods, one for each operation.
@@ -172,7 +196,7 @@ from typing import Final, Protocol
 {lines}
 
 NO_ENTRIES: Final[Mapping[str, str]] = MappingProxyType({{}})
-DEFAULT_TOKENLIMITS: Final = TokenLimits()
+{constants}
 
 
 class {style.prefix}Perform(Protocol):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from keystead.doors.rest.routes import ELSEWHERE
 from keystead.operations import Operation, catalogue
 
 CLI = Path(__file__).parents[2] / "src" / "keystead" / "cli"
 SOURCE = "\n".join(path.read_text() for path in sorted(CLI.glob("*.py")))
 LEFT_OUT = {
-    "ReapKeys": "the scheduler asks this of itself",
-    "ReapTokens": "the scheduler asks this of itself",
+    **{operation.__name__: "the server or another protocol asks this" for operation in ELSEWHERE},
     **{
         operation.__name__: "batches are for programs"
         for operation in catalogue()
@@ -22,16 +25,18 @@ LEFT_OUT = {
 }
 
 
-def method(operation: type[Operation[object]]) -> str:
-    verb = operation.action.partition(":")[2].replace("-", "_")
-    if operation.__name__.endswith("Batch"):
-        verb += "_batch"
-    return verb + "_" if verb == "import" else verb
+def _generator() -> Any:
+    path = Path(__file__).parents[2] / "tools" / "generate_client.py"
+    spec = importlib.util.spec_from_file_location("_client_generator", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
-def resource(operation: type[Operation[object]]) -> str:
-    kind = operation.kind.replace("-", "_")
-    return {"policy": "policies", "audit": "audit", "system": "system"}.get(kind, kind + "s")
+GENERATOR = _generator()
 
 
 @pytest.mark.parametrize("operation", catalogue(), ids=lambda o: o.__name__)
@@ -39,7 +44,9 @@ def test_an_operation_is_reachable_or_left_out_on_purpose(
     operation: type[Operation[object]],
 ) -> None:
     called = re.search(
-        rf"\b(client\.{resource(operation)}|tokens|log)\s*\.\s*{method(operation)}\(", SOURCE
+        rf"\b(client\.{GENERATOR.attribute(operation.kind)}|tokens|log)\s*\."
+        rf"\s*{GENERATOR.method_name(operation)}\(",
+        SOURCE,
     )
     listed = re.search(rf"\b{operation.__name__}\(", SOURCE)
     assert bool(called or listed) != (operation.__name__ in LEFT_OUT)

@@ -60,7 +60,7 @@ def test_the_list_of_commands_names_each_as_the_command_itself(name: str) -> Non
 
 
 def test_no_option_takes_a_secret() -> None:
-    allowed = {"root_token", "aws_secret_key", "encoded_token", "secret_id_cidr"}
+    allowed = {"root_token", "aws_secret_key", "encoded_token", "secret_id_cidr", "source_token"}
     suspicious = ("password", "secret", "token", "share", "pad", "material")
     for path, command in ALL:
         for parameter in command.params:

@@ -44,6 +44,9 @@ SECTIONS = {
         "decapsulate": Entry("secret", "decapsulate", "Recover an encapsulated secret."),
         "random": Entry("secret", "random", "Print random bytes from the server."),
     },
+    "Secrets": {
+        "mount": Entry("mount", "mount", "Where secrets engines and log-in methods answer."),
+    },
     "Who may do what": {
         "login": Entry("login", "login", "Log in and keep the token for later commands."),
         "logout": Entry("login", "logout", "Revoke the kept token and delete it."),

@@ -31,11 +31,14 @@ def migrate() -> None:
     ]
 )
 @click.option(
-    "--from", "--source", "source", required=True, envvar="VAULT_ADDR", metavar="URL",
+    "--address", "source", required=True, envvar="VAULT_ADDR", metavar="URL",
     help="The Vault or OpenBao to copy from. [env: VAULT_ADDR]",
 )  # fmt: skip
 @click.option(
-    "--token", envvar="VAULT_TOKEN", help="Its token; other users can see it. [env: VAULT_TOKEN]"
+    "--token",
+    "source_token",
+    envvar="VAULT_TOKEN",
+    help="Its token; other users can see it. [env: VAULT_TOKEN]",
 )
 @click.option("--token-file", metavar="FILE", help="Its token in a file; - is standard input.")
 @click.option("--source-namespace", default="", help="Its namespace.")
@@ -46,7 +49,7 @@ def migrate() -> None:
 def vault(
     session: Session,
     source: str,
-    token: str | None,
+    source_token: str | None,
     token_file: str | None,
     source_namespace: str,
     source_ca: str | None,
@@ -63,7 +66,9 @@ def vault(
     from keystead.migration.vault_api import VaultApi
 
     ours = session.client
-    old = VaultApi(source, _token(token, token_file), namespace=source_namespace, ca_file=source_ca)
+    old = VaultApi(
+        source, _token(source_token, token_file), namespace=source_namespace, ca_file=source_ca
+    )
     new = VaultApi(
         ours.address, saved_token(), namespace=session.namespace or "", ca_file=session.ca_file
     )

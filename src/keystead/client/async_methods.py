@@ -162,6 +162,17 @@ from keystead.operations.keys import (
     UpdateKey,
     WrappingKey,
 )
+from keystead.operations.mounts import (
+    CreateMount,
+    DeleteMount,
+    ListMounts,
+    MountConfig,
+    MountPage,
+    MountView,
+    MoveMount,
+    ShowMount,
+    TuneMount,
+)
 from keystead.operations.namespaces import (
     CreateNamespace,
     DeleteNamespace,
@@ -208,6 +219,7 @@ from keystead.operations.system import (
 )
 
 NO_ENTRIES: Final[Mapping[str, str]] = MappingProxyType({})
+DEFAULT_MOUNTCONFIG: Final = MountConfig()
 DEFAULT_TOKENLIMITS: Final = TokenLimits()
 
 
@@ -865,6 +877,73 @@ class AsyncKeys:
         return await self._perform(WrapBatch(key=key, items=list(items)))
 
 
+class AsyncMounts:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def create(
+        self,
+        path: str,
+        type: str,
+        *,
+        description: str = "",
+        config: MountConfig = DEFAULT_MOUNTCONFIG,
+        options: Mapping[str, str] = NO_ENTRIES,
+        local: bool = False,
+        seal_wrap: bool = False,
+        external_entropy_access: bool = False,
+    ) -> MountView:
+        """Mount a secrets engine, or under ``auth/`` a log-in method."""
+        return await self._perform(
+            CreateMount(
+                path=path,
+                type=type,
+                description=description,
+                config=config,
+                options=dict(options),
+                local=local,
+                seal_wrap=seal_wrap,
+                external_entropy_access=external_entropy_access,
+            )
+        )
+
+    async def delete(self, path: str) -> None:
+        """Take a mount away, with all that is at it. There is no way back."""
+        await self._perform(DeleteMount(path=path))
+
+    async def list(self) -> MountPage:
+        """List the mounts of this namespace, those that are there by themselves too."""
+        return await self._perform(ListMounts())
+
+    async def move(self, path: str, target: str) -> MountView:
+        """Move a mount with all that is at it to another path."""
+        return await self._perform(MoveMount(path=path, target=target))
+
+    async def show(self, path: str) -> MountView:
+        """Show a mount."""
+        return await self._perform(ShowMount(path=path))
+
+    async def tune(
+        self,
+        path: str,
+        *,
+        description: str | None = None,
+        config: MountConfig | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> MountView:
+        """Change how a mount behaves; what is None stays."""
+        return await self._perform(
+            TuneMount(
+                path=path,
+                description=description,
+                config=config,
+                options=None if options is None else dict(options),
+            )
+        )
+
+
 class AsyncNamespaces:
     __slots__ = ("_perform",)
 
@@ -1164,6 +1243,7 @@ class AsyncMethods:
         self.certificate_roles = AsyncCertificateRoles(perform)
         self.groups = AsyncGroups(perform)
         self.keys = AsyncKeys(perform)
+        self.mounts = AsyncMounts(perform)
         self.namespaces = AsyncNamespaces(perform)
         self.policies = AsyncPolicies(perform)
         self.roles = AsyncRoles(perform)

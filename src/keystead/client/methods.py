@@ -162,6 +162,17 @@ from keystead.operations.keys import (
     UpdateKey,
     WrappingKey,
 )
+from keystead.operations.mounts import (
+    CreateMount,
+    DeleteMount,
+    ListMounts,
+    MountConfig,
+    MountPage,
+    MountView,
+    MoveMount,
+    ShowMount,
+    TuneMount,
+)
 from keystead.operations.namespaces import (
     CreateNamespace,
     DeleteNamespace,
@@ -208,6 +219,7 @@ from keystead.operations.system import (
 )
 
 NO_ENTRIES: Final[Mapping[str, str]] = MappingProxyType({})
+DEFAULT_MOUNTCONFIG: Final = MountConfig()
 DEFAULT_TOKENLIMITS: Final = TokenLimits()
 
 
@@ -859,6 +871,73 @@ class Keys:
         return self._perform(WrapBatch(key=key, items=list(items)))
 
 
+class Mounts:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: Perform) -> None:
+        self._perform = perform
+
+    def create(
+        self,
+        path: str,
+        type: str,
+        *,
+        description: str = "",
+        config: MountConfig = DEFAULT_MOUNTCONFIG,
+        options: Mapping[str, str] = NO_ENTRIES,
+        local: bool = False,
+        seal_wrap: bool = False,
+        external_entropy_access: bool = False,
+    ) -> MountView:
+        """Mount a secrets engine, or under ``auth/`` a log-in method."""
+        return self._perform(
+            CreateMount(
+                path=path,
+                type=type,
+                description=description,
+                config=config,
+                options=dict(options),
+                local=local,
+                seal_wrap=seal_wrap,
+                external_entropy_access=external_entropy_access,
+            )
+        )
+
+    def delete(self, path: str) -> None:
+        """Take a mount away, with all that is at it. There is no way back."""
+        self._perform(DeleteMount(path=path))
+
+    def list(self) -> MountPage:
+        """List the mounts of this namespace, those that are there by themselves too."""
+        return self._perform(ListMounts())
+
+    def move(self, path: str, target: str) -> MountView:
+        """Move a mount with all that is at it to another path."""
+        return self._perform(MoveMount(path=path, target=target))
+
+    def show(self, path: str) -> MountView:
+        """Show a mount."""
+        return self._perform(ShowMount(path=path))
+
+    def tune(
+        self,
+        path: str,
+        *,
+        description: str | None = None,
+        config: MountConfig | None = None,
+        options: Mapping[str, str] | None = None,
+    ) -> MountView:
+        """Change how a mount behaves; what is None stays."""
+        return self._perform(
+            TuneMount(
+                path=path,
+                description=description,
+                config=config,
+                options=None if options is None else dict(options),
+            )
+        )
+
+
 class Namespaces:
     __slots__ = ("_perform",)
 
@@ -1152,6 +1231,7 @@ class Methods:
         self.certificate_roles = CertificateRoles(perform)
         self.groups = Groups(perform)
         self.keys = Keys(perform)
+        self.mounts = Mounts(perform)
         self.namespaces = Namespaces(perform)
         self.policies = Policies(perform)
         self.roles = Roles(perform)

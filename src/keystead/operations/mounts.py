@@ -75,13 +75,13 @@ class Place(NamedTuple):
     rest: str
 
 
-class Mounts(Reply, frozen=True):
+class MountPage(Reply, frozen=True):
     """All mounts of a namespace, by path."""
 
     mounts: list[MountView]
 
 
-class ListMounts(Operation[Mounts], frozen=True, kw_only=True):
+class ListMounts(Operation[MountPage], frozen=True, kw_only=True):
     """List the mounts of this namespace, those that are there by themselves too."""
 
     action: ClassVar[str] = "mount:list"

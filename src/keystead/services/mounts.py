@@ -16,7 +16,7 @@ from keystead.operations.mounts import (
     CreateMount,
     DeleteMount,
     ListMounts,
-    Mounts,
+    MountPage,
     MountView,
     MoveMount,
     ShowMount,
@@ -84,8 +84,8 @@ def keep_under_mounts(*kinds: Kind[Any]) -> None:
 
 
 @reads(ListMounts)
-def list_mounts(operation: ListMounts, scope: Scope, reader: Reader) -> Mounts:
-    return Mounts(mounts=mounts_in(reader, scope.namespace))
+def list_mounts(operation: ListMounts, scope: Scope, reader: Reader) -> MountPage:
+    return MountPage(mounts=mounts_in(reader, scope.namespace))
 
 
 @reads(ShowMount)
