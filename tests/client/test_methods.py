@@ -47,10 +47,8 @@ def test_every_operation_but_the_schedulers_own_is_a_method_of_both_clients(
 
 
 def test_a_name_never_becomes_a_step_in_the_path() -> None:
-    from keystead.doors.rest.routes import ELSEWHERE
-from keystead.operations.identity import DestroySecretId
-    from keystead.doors.rest.routes import ELSEWHERE
-from keystead.operations.keys import ShowKey
+    from keystead.operations.identity import DestroySecretId
+    from keystead.operations.keys import ShowKey
 
     path = request_for(DestroySecretId(name="ci", accessor="..")).path
     assert path == "/api/v1/approles/ci/secret-ids/%2E%2E"
