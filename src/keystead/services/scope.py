@@ -26,8 +26,9 @@ class Scope:
     the gate resolved before policy was asked (a ``Key`` for key operations, else None);
     ``sources`` are the other keys whose ciphertexts are opened, by identifier. ``resource``
     is what policy was asked about. ``prepared`` is what the operation's ``asks`` or
-    ``before`` function returned. ``committing`` says that the change may be under way in the store. ``details``
-    and ``key_version`` go into the audit entry; never put a secret there.
+    ``before`` function returned. ``committing`` says that the change may be under way in
+    the store. ``details`` and ``key_version`` go into the audit entry; never put a secret
+    there.
     """
 
     house: House
