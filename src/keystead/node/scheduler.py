@@ -15,6 +15,7 @@ from keystead.node.gauges import publish_census, take_census
 from keystead.operations.identity import ReapTokens
 from keystead.operations.keys import ReapKeys
 from keystead.operations.mounts import SweepMounts
+from keystead.operations.secrets import SweepSecrets
 from keystead.services import idempotency
 from keystead.services.house import House
 from keystead.services.keys.records import KEY, WRAPPING_KEY
@@ -22,6 +23,7 @@ from keystead.services.keys.usage import write_usage
 from keystead.services.mounts import REMAINS
 from keystead.services.namespaces import sweep_remains
 from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
+from keystead.services.secrets.sweeping import SWEPT as SWEPT_SECRETS
 from keystead.store.kinds import Kind
 
 USAGE_SECONDS = 5.0
@@ -104,6 +106,8 @@ class Scheduler:
             await self._gate.perform_as(SERVER, ReapKeys())
         if await self._any_due(now, TOKEN, SECRET_ID):
             await self._gate.perform_as(SERVER, ReapTokens())
+        if await self._any_due(now, *SWEPT_SECRETS):
+            await self._gate.perform_as(SERVER, SweepSecrets())
         if await house.store.read(lambda reader: reader.count(REMAINS)):
             await self._gate.perform_as(SERVER, SweepMounts())
         await house.store.write(lambda tx: idempotency.forget_expired(tx, now))

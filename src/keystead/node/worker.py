@@ -286,6 +286,7 @@ class Worker:
     async def _sealed(self) -> None:
         house = self.house
         house.keys.wipe()
+        house.secrets.clear()
         house.authenticator.clear()
         house.audit.lock()
         siblings, served = self._plan.siblings, self._serving
@@ -304,6 +305,7 @@ class Worker:
             await house.seal.refresh()
             await house.store.read(house.namespaces.load)
         house.keys.forget(changes)
+        house.secrets.forget(changes)
         house.authenticator.forget(changes)
         if kinds & RELOAD_ON:
             await self._load_policies()
@@ -319,6 +321,7 @@ class Worker:
         await house.seal.refresh()
         await house.store.read(house.namespaces.load)
         house.keys.clear()
+        house.secrets.clear()
         house.authenticator.clear()
         await self._load_policies()
         await self._load_mounts()

@@ -3,12 +3,15 @@
 from keystead.operations import (
     audit,
     cryptography,
+    cubbyholes,
     identity,
     keys,
     mounts,
     namespaces,
     policies,
+    secrets,
     system,
+    wrapping,
 )
 from keystead.operations.base import (
     Access,
@@ -37,11 +40,14 @@ __all__ = [
     "audit",
     "catalogue",
     "cryptography",
+    "cubbyholes",
     "identity",
     "keys",
     "mounts",
     "namespaces",
     "policies",
     "reply_type",
+    "secrets",
     "system",
+    "wrapping",
 ]

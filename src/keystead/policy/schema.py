@@ -25,7 +25,13 @@ ENCRYPTION_CONTEXT = "EncryptionContext"
 SERVER_WIDE = frozenset({"system"})
 """Kinds of which a server has one: the root namespace's policies alone decide about them."""
 
-METHODS = {"user": "user", "approle": "approle", "certificate-role": "cert"}
+METHODS = {
+    "user": "user",
+    "approle": "approle",
+    "certificate-role": "cert",
+    "jwt-role": "jwt",
+    "kubernetes-role": "kubernetes",
+}
 """Log-in methods by kind of resource, with the prefix of the principals they make."""
 
 _GROUP_OF_EFFECT = {
@@ -108,7 +114,11 @@ def _action(operation: type[Operation[Any]]) -> Action:
     name, kind = operation.action, operation.kind
     if name in _APART:
         return Action(name, kind, (f"{kind}:*",))
-    group = "read" if name == _READS_THOUGH_IT_USES else _GROUP_OF_EFFECT[operation.effect]
+    group = _GROUP_OF_EFFECT[operation.effect]
+    if name == _READS_THOUGH_IT_USES:
+        group = "read"
+    elif group == "read" and operation.secret_reply:
+        group = "use"  # to see what is secret is to use it: no auditor needs to
     return Action(name, kind, (f"{kind}:{group}", f"{kind}:*", group))
 
 

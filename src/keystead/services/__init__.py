@@ -11,6 +11,7 @@ def load_services() -> None:
         randomness,
         system,
     )
+    from keystead.services import wrapping as response_wrapping  # noqa: F401
     from keystead.services.identity import (  # noqa: F401
         approle,
         certificates,
@@ -30,4 +31,11 @@ def load_services() -> None:
         usage,
         views,
         wrapping,
+    )
+    from keystead.services.secrets import (  # noqa: F401
+        cubbyhole,
+        listing,
+        metadata,
+        sweeping,
+        values,
     )

@@ -11,6 +11,7 @@ from keystead.policy.paths.verdict import NoPaths, PathJudge
 from keystead.services.keys.cache import Keys
 from keystead.services.keys.usage import UsageCounters
 from keystead.services.mount_table import MountTable
+from keystead.services.secrets.cache import Secrets
 
 if TYPE_CHECKING:
     from keystead.identity.authenticator import Authenticator
@@ -44,5 +45,6 @@ class House:
     paths: PathJudge = field(default_factory=NoPaths)
     mounts: MountTable = field(default_factory=MountTable)
     keys: Keys = field(default_factory=Keys)
+    secrets: Secrets = field(default_factory=Secrets)
     usage: UsageCounters = field(default_factory=UsageCounters)
     node: str = ""

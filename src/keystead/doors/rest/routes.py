@@ -11,12 +11,15 @@ from typing import Any, Final, NamedTuple
 from keystead.operations import (
     Operation,
     audit,
+    cubbyholes,
     identity,
     keys,
     mounts,
     namespaces,
     policies,
+    secrets,
     system,
+    wrapping,
 )
 from keystead.operations import cryptography as use
 
@@ -148,6 +151,22 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("PATCH", "/mounts/{path}", mounts.TuneMount),
     _route("POST", "/mounts/{path}/move", mounts.MoveMount),
     _route("DELETE", "/mounts/{path}", mounts.DeleteMount, 204),
+    # secrets
+    _route("GET", "/secrets/{name}", secrets.ReadSecret),
+    _route("PUT", "/secrets/{name}", secrets.WriteSecret),
+    _route("PATCH", "/secrets/{name}", secrets.PatchSecret),
+    _route("DELETE", "/secrets/{name}", secrets.PurgeSecret, 204),
+    _route("POST", "/secrets/{name}/delete", secrets.DeleteSecret, 204),
+    _route("POST", "/secrets/{name}/undelete", secrets.UndeleteSecret, 204),
+    _route("POST", "/secrets/{name}/destroy", secrets.DestroySecret, 204),
+    _route("GET", "/secrets/{name}/subkeys", secrets.ReadSubkeys),
+    _route("GET", "/secrets/{name}/metadata", secrets.ShowSecret),
+    _route("PUT", "/secrets/{name}/metadata", secrets.WriteSecretMetadata),
+    _route("PATCH", "/secrets/{name}/metadata", secrets.PatchSecretMetadata),
+    _route("GET", "/secret-folders/{folder}", secrets.ListSecrets),
+    _route("GET", "/secret-folders/{folder}/metadata", secrets.ListSecretDetails),
+    _route("GET", "/secret-stores/{store}", secrets.ShowSecretStore),
+    _route("PATCH", "/secret-stores/{store}", secrets.ConfigureSecretStore),
     # the audit log
     _route("GET", "/audit/entries", audit.QueryAudit),
     _route("GET", "/audit/proof", audit.ProveEntry),
@@ -175,8 +194,18 @@ ELSEWHERE: Final[frozenset[type[Operation[Any]]]] = frozenset(
         identity.ReapTokens,
         keys.ReapKeys,
         mounts.SweepMounts,
+        secrets.SweepSecrets,
         # asked by other protocols only
         mounts.AskUnknownPath,
+        cubbyholes.DeleteCubbyhole,
+        cubbyholes.ListCubbyhole,
+        cubbyholes.ReadCubbyhole,
+        cubbyholes.WriteCubbyhole,
+        wrapping.LookupWrapping,
+        wrapping.Rewrap,
+        wrapping.Unwrap,
+        wrapping.Wrap,
+        wrapping.WrapReply,
     }
 )
 """Operations that have no route here."""

@@ -1,0 +1,1 @@
+"""Secrets: values in versions, what tokens keep for themselves, and their sweeping."""
