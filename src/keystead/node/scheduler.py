@@ -12,14 +12,18 @@ from keystead.errors import KeysteadError
 from keystead.gate import SERVER, Gate
 from keystead.identity.records import SECRET_ID, TOKEN
 from keystead.node.gauges import publish_census, take_census
+from keystead.operations import Operation
 from keystead.operations.identity import ReapTokens
 from keystead.operations.keys import ReapKeys
 from keystead.operations.mounts import SweepMounts
 from keystead.operations.secrets import SweepSecrets
 from keystead.services import idempotency
+from keystead.services.database.rotator import Rotator
 from keystead.services.house import House
 from keystead.services.keys.records import KEY, WRAPPING_KEY
 from keystead.services.keys.usage import write_usage
+from keystead.services.leases.issuing import adopt_pending
+from keystead.services.leases.revoker import Revoker
 from keystead.services.mounts import REMAINS
 from keystead.services.namespaces import sweep_remains
 from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
@@ -30,6 +34,7 @@ USAGE_SECONDS = 5.0
 REAP_SECONDS = 30.0
 GAUGE_SECONDS = 1.0
 CENSUS_SECONDS = 60.0
+LEASE_SECONDS = 1.0
 KEEP_CHANGES = 100_000
 
 log = logging.getLogger("keystead.scheduler")
@@ -43,6 +48,9 @@ class Scheduler:
         self._gate = gate
         self._leads = leads
         self._tasks: list[asyncio.Task[None]] = []
+        self._revoker = Revoker(house, self._perform)
+        self._rotator = Rotator(house, self._perform)
+        self._adopted = False
 
     def start(self) -> None:
         self._every(USAGE_SECONDS, self.flush_usage)
@@ -50,12 +58,15 @@ class Scheduler:
         if self._leads:
             self._every(REAP_SECONDS, self.reap)
             self._every(CENSUS_SECONDS, self.count_keys)
+            self._every(LEASE_SECONDS, self.end_leases)
+            self._every(LEASE_SECONDS, self.rotate_databases)
 
     async def stop(self) -> None:
         """End the periodic work, and write what was counted last."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._revoker.stop()
         with contextlib.suppress(KeysteadError):
             await self.flush_usage()
 
@@ -95,6 +106,23 @@ class Scheduler:
         if not house.seal.sealed:
             census = await house.store.read(lambda reader: take_census(reader, house))
             publish_census(house.metrics, census)
+
+    async def end_leases(self) -> None:
+        """Take back leases that are due, those first that a crash left half made."""
+        if self._house.seal.sealed:
+            return
+        if not self._adopted:
+            await adopt_pending(self._house)
+            self._adopted = True
+        await self._revoker.run_due()
+
+    async def rotate_databases(self) -> None:
+        """Change the credentials of static roles that are due."""
+        if not self._house.seal.sealed:
+            await self._rotator.run_due()
+
+    def _perform(self, operation: Operation[Any], namespace: str) -> Awaitable[Any]:
+        return self._gate.perform_as(SERVER, operation, namespace)
 
     async def reap(self) -> None:
         """Destroy keys that are due, drop what has expired, close intents that a crash left."""

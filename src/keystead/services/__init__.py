@@ -12,10 +12,20 @@ def load_services() -> None:
         system,
     )
     from keystead.services import wrapping as response_wrapping  # noqa: F401
+    from keystead.services.database import (  # noqa: F401
+        configs,
+        credentials,
+        static_roles,
+        unmounting,
+    )
+    from keystead.services.database import roles as database_roles  # noqa: F401
     from keystead.services.identity import (  # noqa: F401
         approle,
         certificates,
         groups,
+        jwt_auth,
+        jwt_oidc,
+        kubernetes_auth,
         roles,
         tokens,
         users,
@@ -32,6 +42,9 @@ def load_services() -> None:
         views,
         wrapping,
     )
+    from keystead.services.leases import changing, ending  # noqa: F401
+    from keystead.services.leases import sweeping as lease_sweeping  # noqa: F401
+    from keystead.services.leases import views as lease_views  # noqa: F401
     from keystead.services.secrets import (  # noqa: F401
         cubbyhole,
         listing,

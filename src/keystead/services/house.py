@@ -7,7 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from keystead.identity.jwt_keys import IssuerKeys
 from keystead.policy.paths.verdict import NoPaths, PathJudge
+from keystead.services.database.connections import Connections
 from keystead.services.keys.cache import Keys
 from keystead.services.keys.usage import UsageCounters
 from keystead.services.mount_table import MountTable
@@ -47,4 +49,6 @@ class House:
     keys: Keys = field(default_factory=Keys)
     secrets: Secrets = field(default_factory=Secrets)
     usage: UsageCounters = field(default_factory=UsageCounters)
+    databases: Connections = field(default_factory=Connections)
+    issuers: IssuerKeys = field(default_factory=IssuerKeys)
     node: str = ""
