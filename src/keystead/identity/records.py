@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 
 from keystead.discreet import Discreet
+from keystead.operations.jwt_auth import JwtDemands
+from keystead.operations.kubernetes_auth import KubernetesDemands
 from keystead.store.kinds import Kind
 
 
@@ -54,7 +56,7 @@ class TokenRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     @property
     def method(self) -> str:
-        """``user``, ``approle`` or ``cert`` if it comes from a log-in, else empty."""
+        """The prefix of its log-in method (see METHODS) if it comes from one, else empty."""
         return self.parent.partition("/")[0] if "/" in self.parent else ""
 
     @property
@@ -107,6 +109,26 @@ class CertificateRoleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defa
     limits: Limits = Limits()
 
 
+class JwtRoleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A role for tokens of another issuer; the record id is the name. ``mount`` is a uuid."""
+
+    incarnation: str
+    mount: str
+    demands: JwtDemands
+    roles: list[str] = []
+    limits: Limits = Limits()
+
+
+class KubernetesRoleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A role for service accounts; the record id is the name. ``mount`` is a uuid."""
+
+    incarnation: str
+    mount: str
+    demands: KubernetesDemands
+    roles: list[str] = []
+    limits: Limits = Limits()
+
+
 class RoleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a role says of itself; the record id is the name. A role needs no record."""
 
@@ -144,14 +166,20 @@ SECRET_ID = Kind(
     expires_of=lambda r: r.expires_at,
 )
 CERTIFICATE_ROLE = Kind("certificate-role", CertificateRoleRecord)
+JWT_ROLE = Kind("jwt-role", JwtRoleRecord, parent_of=lambda r: r.mount)
+KUBERNETES_ROLE = Kind("kubernetes-role", KubernetesRoleRecord, parent_of=lambda r: r.mount)
 ROLE = Kind("role", RoleRecord)
 GROUP = Kind("group", GroupRecord)
 MEMBERSHIP = Kind("group-member", MembershipRecord, parent_of=lambda r: r.principal)
 
-Method = UserRecord | AppRoleRecord | CertificateRoleRecord
+Method = (
+    UserRecord | AppRoleRecord | CertificateRoleRecord | JwtRoleRecord | KubernetesRoleRecord
+)
 METHODS: dict[str, Kind[Any]] = {
     "user": USER,
     "approle": APPROLE,
     "cert": CERTIFICATE_ROLE,
+    "jwt": JWT_ROLE,
+    "kubernetes": KUBERNETES_ROLE,
 }
 """How principals log in: what their names begin with, and where the method is kept."""

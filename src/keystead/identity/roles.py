@@ -56,7 +56,7 @@ def standing(reader: Reader, namespace: str, principal: str, roles: Iterable[str
 
 
 def method_of(reader: Reader, namespace: str, principal: str) -> Method | None:
-    """The log-in method behind ``user/…``, ``approle/…`` or ``cert/…``, if there is one."""
+    """The log-in method behind ``user/…``, ``approle/…`` and so on, if there is one."""
     method, _, name = principal.partition("/")
     kind = METHODS.get(method)
     record: Method | None = reader.get(kind, namespace, name) if kind else None
