@@ -345,7 +345,7 @@ class StaticCredentials(Reply, frozen=True):
 class ReadStaticCredentials(Operation[StaticCredentials], frozen=True, kw_only=True):
     """Read the present credential of a static role's account."""
 
-    action: ClassVar[str] = "database-static-role:read"
+    action: ClassVar[str] = "database-static-role:show-credentials"
     kind: ClassVar[str] = "database-static-role"
     names: ClassVar[str | None] = "name"
     effect: ClassVar[Effect] = Effect.READ
