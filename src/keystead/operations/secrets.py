@@ -18,6 +18,7 @@ Version = Annotated[int, Meta(ge=1)]
 Versions = Annotated[list[Version], Meta(min_length=1, max_length=1000)]
 Count = Annotated[int, Meta(ge=0, le=0xFFFF_FFFF)]
 Seconds = Annotated[int, Meta(ge=0, le=0xFFFF_FFFF)]
+SecondsOrNever = Annotated[int, Meta(ge=-1, le=0xFFFF_FFFF)]
 
 
 class SecretVersion(Reply, frozen=True):
@@ -325,7 +326,7 @@ class ConfigureSecretStore(Operation[SecretStore], frozen=True, kw_only=True):
     store: SecretName
     max_versions: Count | None = None
     cas_required: bool | None = None
-    delete_version_after_seconds: Annotated[int, Meta(ge=-1, le=0xFFFF_FFFF)] | None = None
+    delete_version_after_seconds: SecondsOrNever | None = None
 
 
 # --- what a token keeps for itself ------------------------------------------------------

@@ -9,8 +9,8 @@ from msgspec import Meta
 from keystead.operations.base import Access, Effect, Operation, Reply
 
 WrappingToken = Annotated[str, Meta(max_length=8192)]
-Lifetime = Annotated[int, Meta(ge=1, le=32 * 86_400)]
-"""In seconds; 32 days at most."""
+Lifetime = Annotated[int, Meta(ge=1)]
+"""In seconds; of more than 32 days, 32 days remain."""
 
 
 class WrapInfo(Reply, frozen=True):

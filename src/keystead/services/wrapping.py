@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from keystead.store.transaction import Reader, Transaction
 
 MAX_PAYLOAD_BYTES: Final = 8 << 20
+LONGEST_TTL_SECONDS: Final = 32 * 86_400
 
 
 class WrappedRecord(Discreet, frozen=True, kw_only=True):
@@ -98,7 +99,7 @@ def _keep(tx: Transaction, scope: Scope, operation: Wrap | WrapReply) -> WrapInf
 def _store(
     tx: Transaction, scope: Scope, payload: bytes, ttl_seconds: int, creation_path: str
 ) -> WrapInfo:
-    token = new_service_token()
+    token, ttl_seconds = new_service_token(), min(ttl_seconds, LONGEST_TTL_SECONDS)
     record = WrappedRecord(
         accessor=new_accessor(),
         payload=payload,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keystead.doors.vault import cubbyhole, jwt, kubernetes, kv1, kv2
 from keystead.doors.vault.engine import Engine
 
 
@@ -10,4 +11,10 @@ def engines() -> dict[str, Engine]:
     return {engine.name: engine for engine in _ALL}
 
 
-_ALL: tuple[Engine, ...] = ()
+_ALL: tuple[Engine, ...] = (
+    cubbyhole.ENGINE,
+    jwt.ENGINE,
+    kubernetes.ENGINE,
+    kv1.ENGINE,
+    kv2.ENGINE,
+)

@@ -85,7 +85,7 @@ class VaultRequest:
         """The body as a struct; an empty one is ``{}``. Raises InvalidRequest."""
         try:
             return msgspec.json.decode(self.raw or b"{}", type=type_)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidRequest(f"error parsing JSON: {error}") from None
 
     @property

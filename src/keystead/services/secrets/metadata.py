@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import asdict, replace
@@ -14,6 +14,7 @@ from keystead.operations.secrets import (
     Count,
     PatchSecretMetadata,
     Seconds,
+    SecondsOrNever,
     SecretStore,
     SecretVersion,
     SecretView,
@@ -42,18 +43,28 @@ from keystead.services.secrets.records import (
 if TYPE_CHECKING:
     from keystead.store.transaction import Reader, Transaction
 
+RecordT = TypeVar("RecordT", bound=msgspec.Struct)
+
 _MOST_KEYS: Final = 64
 _LONGEST_KEY: Final = 128
 _LONGEST_VALUE: Final = 512
 
 
 class _Given(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Settings as a patch must leave them."""
+    """Settings as they must be."""
 
     max_versions: Count = 0
     cas_required: bool = False
     delete_version_after_seconds: Seconds = 0
     custom_metadata: dict[str, str] = {}
+
+
+class _GivenStore(msgspec.Struct, kw_only=True):
+    """What holds for a store, as it must be."""
+
+    max_versions: Count = 0
+    cas_required: bool = False
+    delete_version_after_seconds: SecondsOrNever = 0
 
 
 @reads(ShowSecret)
@@ -77,7 +88,8 @@ def write_metadata(operation: WriteSecretMetadata, scope: Scope, tx: Transaction
     if record is None:
         record = SecretRecord(created_at=scope.now, updated_at=scope.now)
     given = _given(operation, Settings.__struct_fields__)
-    return _put(tx, scope, place, record, replace(record.settings, **given))
+    settings = _checked(Settings, _Given, asdict(record.settings) | given)
+    return _put(tx, scope, place, record, settings)
 
 
 @changes(PatchSecretMetadata)
@@ -88,11 +100,17 @@ def patch_metadata(operation: PatchSecretMetadata, scope: Scope, tx: Transaction
     if record is None:
         raise NotFound
     patched = merge(asdict(record.settings), operation.patch)
+    return _put(tx, scope, place, record, _checked(Settings, _Given, patched))
+
+
+def _checked(
+    record: type[RecordT], bounds: type[msgspec.Struct], given: Mapping[str, Any]
+) -> RecordT:
+    """A record whose fields are within bounds; raises InvalidRequest."""
     try:
-        settings = Settings(**asdict(msgspec.convert(patched, _Given)))
+        return record(**asdict(msgspec.convert(given, bounds)))
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"{error}.") from None
-    return _put(tx, scope, place, record, settings)
 
 
 def _put(
@@ -169,7 +187,7 @@ def configure_store(operation: ConfigureSecretStore, scope: Scope, tx: Transacti
     place = _store(scope, operation.store)
     require_mounted(tx, scope, place)
     given = _given(operation, StoreRecord.__struct_fields__)
-    record = replace(store_of(tx, scope, place), **given)
+    record = _checked(StoreRecord, _GivenStore, asdict(store_of(tx, scope, place)) | given)
     tx.put(SECRET_STORE, scope.namespace, f"{place.mount.uuid}/", record)
     return SecretStore(**asdict(record))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from keystead.errors import InvalidRequest, NotFound
 from keystead.operations.mounts import MountView
@@ -12,6 +12,9 @@ from keystead.services.secrets.records import SECRET_STORE, StoreRecord
 
 if TYPE_CHECKING:
     from keystead.store.transaction import Reader, Transaction
+
+
+LONGEST_PATH: Final = 1024
 
 
 class Place(NamedTuple):
@@ -64,6 +67,8 @@ def require_path(path: str) -> None:
         raise InvalidRequest("missing path")
     if path.endswith("/"):
         raise InvalidRequest("cannot write to a path ending in '/'")
+    if len(path) > LONGEST_PATH:
+        raise InvalidRequest("The path is too long.", limit=LONGEST_PATH)
     require_printable(path)
 
 
