@@ -90,9 +90,14 @@ class _Cycle(RequestResponseCycle):
 
 
 class _Protocol(HttpToolsProtocol):
-    """Adds the peer's certificate to each request's scope, and ``send_whole`` to its sender."""
+    """Adds the peer's certificate to each request's scope, and ``send_whole`` to its sender.
+
+    Clients of Vault ask with the method LIST, which the parser does not know: at the start of
+    a request it is read as another method of four letters, which nobody uses.
+    """
 
     certificate: bytes | None = None
+    _between_requests = True
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -104,7 +109,22 @@ class _Protocol(HttpToolsProtocol):
         cycle.__class__ = _Cycle
         super()._start_asgi_task(cycle, app)
 
+    def data_received(self, data: bytes) -> None:
+        if self._between_requests and data.startswith(b"LIST "):
+            data = b"LINK" + data[4:]
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if self.scope["method"] == "LINK":
+            self.scope["method"] = "LIST"
+
+    def on_message_complete(self) -> None:
+        self._between_requests = True
+        super().on_message_complete()
+
     def on_message_begin(self) -> None:
+        self._between_requests = False
         super().on_message_begin()
         if self.certificate is not None:
             cast("dict[str, object]", self.scope)[CLIENT_CERTIFICATE] = self.certificate

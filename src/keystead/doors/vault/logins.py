@@ -1,0 +1,87 @@
+"""What log-in methods with roles of their own have in common: token settings, and the reply."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keystead.doors.vault.engine import Answer
+from keystead.doors.vault.request import VaultRequest
+from keystead.operations.identity import IssuedToken, TokenLimits
+
+
+def mount_path(request: VaultRequest) -> str:
+    """The mount's path below ``auth/``."""
+    return request.mount.prefix.removeprefix("auth/")
+
+
+def role_name(request: VaultRequest, usual: str, name: str) -> str:
+    """The full name of a role of this mount; ``usual`` is the mount that goes without saying."""
+    mount = mount_path(request)
+    return name if mount == usual else f"{mount}/{name}"
+
+
+def token_limits(request: VaultRequest, present: TokenLimits) -> TokenLimits:
+    """The limits that the ``token_…`` members of a request ask for; what it leaves out stays."""
+    ttl = _seconds(request, "token_ttl", "ttl", present.ttl_seconds)
+    longest = _seconds(request, "token_max_ttl", "max_ttl", present.max_ttl_seconds)
+    return TokenLimits(
+        ttl_seconds=ttl,
+        max_ttl_seconds=longest,
+        period_seconds=_seconds(request, "token_period", "period", present.period_seconds),
+        max_uses=request.integer(_given(request, "token_num_uses", "num_uses"), present.max_uses),
+        bound_cidrs=request.strings(
+            _given(request, "token_bound_cidrs", "bound_cidrs"), present.bound_cidrs
+        ),
+    )
+
+
+def token_policies(request: VaultRequest, present: list[str]) -> list[str]:
+    """The policies that a request gives a role; what it leaves out stays."""
+    policies = request.strings(_given(request, "token_policies", "policies"), present)
+    return list(dict.fromkeys(policy.strip().lower() for policy in policies if policy.strip()))
+
+
+def token_members(roles: list[str], limits: TokenLimits) -> dict[str, Any]:
+    """The ``token_…`` members of a role's reply."""
+    return {
+        "token_bound_cidrs": limits.bound_cidrs,
+        "token_explicit_max_ttl": 0,
+        "token_max_ttl": limits.max_ttl_seconds,
+        "token_no_default_policy": False,
+        "token_num_uses": limits.max_uses,
+        "token_period": limits.period_seconds,
+        "token_policies": roles,
+        "token_ttl": limits.ttl_seconds,
+        "token_type": "default",
+    }
+
+
+def login_answer(issued: IssuedToken) -> Answer:
+    """The reply to a log-in."""
+    info = issued.info
+    policies = sorted({"default", *info.roles})
+    return Answer(
+        auth={
+            "client_token": issued.token,
+            "accessor": info.accessor,
+            "policies": policies,
+            "token_policies": policies,
+            "metadata": {},
+            "lease_duration": int((info.expires_at or 0) - info.created_at),
+            "renewable": info.renewable,
+            "entity_id": "",
+            "token_type": info.kind,
+            "orphan": info.orphan,
+            "mfa_requirement": None,
+            "num_uses": info.uses_left or 0,
+        }
+    )
+
+
+def _given(request: VaultRequest, name: str, old: str) -> str:
+    """The member's name, or its old one if only that is there."""
+    return old if request.has(old) and not request.has(name) else name
+
+
+def _seconds(request: VaultRequest, name: str, old: str, present: int) -> int:
+    return request.seconds(_given(request, name, old), present)
