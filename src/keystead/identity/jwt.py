@@ -199,7 +199,7 @@ def _algorithms(key: Key) -> tuple[str, ...]:
     if isinstance(key, RSAKey):
         possible = tuple(a for a in ALGORITHMS if a[0] in "RP")
     elif isinstance(key, ECKey):
-        possible = (_CURVES.get(key.curve_name, ""),)
+        possible = tuple(a for curve, a in _CURVES.items() if curve == key.curve_name)
     else:
         possible = ("EdDSA",) if key.curve_name in ("Ed25519", "Ed448") else ()
     bound = key.alg
