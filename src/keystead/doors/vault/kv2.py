@@ -237,7 +237,7 @@ async def write_config(request: VaultRequest) -> Reply:
 async def other(request: VaultRequest, path: str) -> Reply:
     """Paths as they would be in a store without versions: a common mistake."""
     first, slash, _ = path.partition("/")
-    if first in _PARTS and slash:
+    if first in _PARTS and (slash or first == "config"):
         raise UnsupportedOperation
     with suppress(NotFound):
         await request.perform(AskUnknownPath(path=request.mount.path + path, reason="-"))
