@@ -79,7 +79,7 @@ class ListLeases(Page, Operation[LeasePage], frozen=True, kw_only=True):
     audited: ClassVar[tuple[str, ...]] = ("prefix",)
 
     prefix: Annotated[str, Meta(max_length=1024)] = ""
-    state: State = "live"
+    state: Annotated[str, Meta(pattern="^(live|revoking|failed|irrevocable)$")] = "live"
 
 
 class ListLeaseKeys(Operation[LeaseKeys], frozen=True, kw_only=True):

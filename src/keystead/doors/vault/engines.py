@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keystead.doors.vault import cubbyhole, jwt, kubernetes, kv1, kv2
+from keystead.doors.vault import cubbyhole, database, jwt, kubernetes, kv1, kv2
 from keystead.doors.vault.engine import Engine
 
 
@@ -13,6 +13,7 @@ def engines() -> dict[str, Engine]:
 
 _ALL: tuple[Engine, ...] = (
     cubbyhole.ENGINE,
+    database.ENGINE,
     jwt.ENGINE,
     kubernetes.ENGINE,
     kv1.ENGINE,

@@ -24,7 +24,14 @@ from keystead.services.database.records import (
 from keystead.services.database.secrets import Credential, new_rsa_key, policy_password
 from keystead.services.database.statements import fill
 from keystead.services.database.usernames import make_username
-from keystead.services.leases.issuing import Lifetime, holder, issue, lifetime, new_lease_id
+from keystead.services.leases.issuing import (
+    Attempt,
+    Lifetime,
+    holder,
+    issue,
+    lifetime,
+    new_lease_id,
+)
 from keystead.services.leases.records import ISSUERS, LeaseRecord
 from keystead.services.registry import controls
 from keystead.services.scope import Scope
@@ -62,7 +69,8 @@ async def issue_database_credentials(
     lease_id = new_lease_id(f"{place.mount.path}creds/{place.name}")
     scope.details["lease_id"] = lease_id
 
-    def create(session: Session) -> None:
+    def create(session: Session, attempt: Attempt) -> None:
+        attempt.begun = True
         values = {
             "name": username,
             "username": username,
@@ -71,7 +79,12 @@ async def issue_database_credentials(
         run_with_credential(session, role.creation_statements, values, database, credential)
 
     where = place_of(place.mount.uuid, role.database)
-    await issue(scope, lease_id, lease, lambda: house.databases.run(where, database, create))
+    await issue(
+        scope,
+        lease_id,
+        lease,
+        lambda attempt: house.databases.run(where, database, lambda s: create(s, attempt)),
+    )
     is_key = role.credential_type == "rsa_private_key"
     return DatabaseCredentials(
         username=username,

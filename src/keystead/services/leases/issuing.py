@@ -13,6 +13,7 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
@@ -54,6 +55,13 @@ class Lifetime(NamedTuple):
     longest: int
 
 
+@dataclass(slots=True)
+class Attempt:
+    """``begun``: from now on, something of what is leased may exist."""
+
+    begun: bool = False
+
+
 def lifetime(mount: MountView, default_ttl: int, max_ttl: int) -> Lifetime:
     """What a role asks for (0: nothing), within the mount's and the server's limits."""
     longest = mount.config.max_lease_ttl or MAX_TTL_SECONDS
@@ -88,12 +96,12 @@ async def issue(
     scope: Scope,
     lease_id: str,
     lease: LeaseRecord,
-    create: Callable[[], Awaitable[T]],
+    create: Callable[[Attempt], Awaitable[T]],
 ) -> T:
     """Carry out the plan above; ``create`` makes what is leased and raises KeysteadError.
 
-    What ``create`` may have half done is taken back soon after. Raises Conflict if the token
-    ended meanwhile.
+    What ``create`` may have half done is taken back soon after; a failure before it has
+    ``begun`` leaves nothing. Raises Conflict if the token ended meanwhile.
     """
     house, namespace = scope.house, scope.namespace
     pending = msgspec.structs.replace(
@@ -106,12 +114,14 @@ async def issue(
             _hold(tx, lease.token, namespace)
 
     await house.store.write(intend, request_id=scope.call.request_id)  # 1
+    attempt = Attempt()
     try:
-        made = await create()  # 2
+        made = await create(attempt)  # 2
         live = msgspec.structs.replace(lease, due_at=lease.expires_at, confirmed=True)
         await house.store.write(lambda tx: _confirm(tx, namespace, lease_id, live))  # 3
     except KeysteadError:
-        await house.store.write(lambda tx: _give_up(tx, namespace, lease_id, pending))
+        undo = _give_up if attempt.begun else _forget
+        await house.store.write(lambda tx: undo(tx, namespace, lease_id, pending))
         raise
     await house.feed.catch_up()
     return made
@@ -141,6 +151,10 @@ def _give_up(tx: Transaction, namespace: str, lease_id: str, lease: LeaseRecord)
     revoking = tx.get(REVOKING, namespace, lease_id)
     kind, record = (PENDING, lease) if revoking is None else (REVOKING, revoking)
     tx.put(kind, namespace, lease_id, msgspec.structs.replace(record, due_at=lease.issued_at))
+
+
+def _forget(tx: Transaction, namespace: str, lease_id: str, lease: LeaseRecord) -> None:
+    tx.delete(PENDING, namespace, lease_id)
 
 
 async def adopt_pending(house: House) -> None:
