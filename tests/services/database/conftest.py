@@ -287,6 +287,11 @@ class Desk:
     def ask(self, operation: Operation[Any]) -> Any:
         return self.perform(operation)
 
+    def start(self) -> None:
+        """Start the database again, and forget that it was down a moment ago."""
+        self.target.start()
+        self.office.house.databases._pools.clear()
+
     def pass_time(self, seconds: float) -> None:
         """Move the clock, and let the background work be done."""
         self.office.now = self.office.clock() + seconds

@@ -88,8 +88,7 @@ def test_a_database_that_is_down_delays_revocation_visibly_and_does_not_prevent_
         assert desk.ask(CountLeases()).irrevocable == 1
         assert desk.ask(ListLeases(state="failed")).leases[0].id == made.lease_id
     finally:
-        desk.target.start()
-    desk.office.house.databases._pools.clear()
+        desk.start()
     desk.pass_time(7200)
     assert desk.target.accounts() == []
     assert desk.ask(ListLeases(state="failed")).leases == []
@@ -117,4 +116,4 @@ def test_what_cannot_be_revoked_is_forgotten_by_force(desk: Any) -> None:
         counted = desk.ask(CountLeases())
         assert (counted.live, counted.failed, counted.revoking) == (0, 0, 0)
     finally:
-        desk.target.start()
+        desk.start()

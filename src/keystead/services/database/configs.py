@@ -128,6 +128,7 @@ async def rotate_database_root(operation: RotateDatabaseRoot, scope: Scope) -> D
         next_password="",
         generation=secrets.token_hex(8),
     )
+    await house.databases.check(done)  # a statement may succeed and change nothing
     await _write(scope, place, done)
     return Done()
 

@@ -39,7 +39,7 @@ class MySQL:
     """Accounts are users at any host. Statements that define users commit by themselves, so
     what is half made is undone by revoking it."""
 
-    rotate_root = ["ALTER USER CURRENT_USER() IDENTIFIED BY '{{password}}'"]
+    rotate_root = ["ALTER USER '{{username}}'@'%' IDENTIFIED BY '{{password}}'"]
     rotate_account = ["ALTER USER '{{username}}'@'%' IDENTIFIED BY '{{password}}'"]
 
     def __init__(self, *, short_names: bool = False) -> None:

@@ -92,10 +92,14 @@ class DatabaseHandle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatabaseRemainsRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A mount that is gone but whose leases are not all; the record id is its uuid."""
+    """A mount that is gone but whose leases may not all be; the record id is its uuid.
+
+    ``order`` is the id of the sweep that ends them; ``due_at``: when to look again.
+    """
 
     path: str
-    due_at: float
+    order: str
+    due_at: float = 0.0
 
 
 DATABASE: Final = Kind("database", DatabaseRecord)

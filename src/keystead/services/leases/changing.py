@@ -17,7 +17,7 @@ from keystead.operations.leases import (
     RevokeLeases,
 )
 from keystead.services.leases.ending import end
-from keystead.services.leases.records import ISSUERS, LIVE, SWEEP, find_lease
+from keystead.services.leases.records import ISSUERS, LIVE, SWEEP, SweepRecord, find_lease
 from keystead.services.leases.sweeping import make_due, order_sweep, sweep
 from keystead.services.leases.views import view
 from keystead.services.registry import controls
@@ -95,8 +95,9 @@ async def forget_leases(operation: ForgetLeases, scope: Scope) -> Done:
 async def _revoke_below(scope: Scope, prefix: str, *, wait: bool, force: bool) -> None:
     house, namespace = scope.house, scope.namespace
     below = prefix.rstrip("/") + "/"
+    order = SweepRecord(prefix=below, ordered_at=scope.now, force=force)
     order_id = await house.store.write(
-        lambda tx: order_sweep(tx, namespace, below, scope.now, force=force),
+        lambda tx: order_sweep(tx, namespace, order),
         request_id=scope.call.request_id,
     )
     count = 0

@@ -54,11 +54,16 @@ class HolderRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SweepRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """All leases below ``prefix`` issued until ``ordered_at`` are to be taken back. Seen to
-    are the kinds before the one numbered ``stage``, and of that one the ids up to ``after``."""
+    """All leases below ``prefix`` issued until ``ordered_at`` are to be taken back.
+
+    ``mount``: only those of the mount with this uuid, for another may be at its path by now.
+    Seen to are the kinds before the one numbered ``stage``, and of that one the ids up to
+    ``after``.
+    """
 
     prefix: str
     ordered_at: float
+    mount: str = ""
     force: bool = False
     stage: int = 0
     after: str = ""

@@ -59,12 +59,11 @@ def make_due(
     tx.put(REVOKING, namespace, lease_id, due)
 
 
-def order_sweep(
-    tx: Transaction, namespace: str, prefix: str, now: float, *, force: bool = False
-) -> str:
+def order_sweep(tx: Transaction, namespace: str, order: SweepRecord) -> str:
     """Have all leases below a prefix, which ends in a slash, taken back; return the order's id."""
-    order_id = hashlib.sha256(f"{force} {prefix}".encode()).hexdigest()[:32]
-    tx.put(SWEEP, namespace, order_id, SweepRecord(prefix=prefix, ordered_at=now, force=force))
+    known = f"{order.force} {order.mount} {order.prefix}"
+    order_id = hashlib.sha256(known.encode()).hexdigest()[:32]
+    tx.put(SWEEP, namespace, order_id, order)
     return order_id
 
 
@@ -78,7 +77,7 @@ def sweep(tx: Transaction, namespace: str, order_id: str, now: float) -> list[st
         return []
     kind = _STAGES[order.stage]
     page = tx.list(kind, namespace, prefix=order.prefix, after=order.after, limit=SWEPT_AT_ONCE)
-    due = [(id, lease) for id, lease in page if lease.issued_at <= order.ordered_at]
+    due = [(id, lease) for id, lease in page if _is_meant(lease, order)]
     for lease_id, lease in due:
         make_due(tx, kind, namespace, lease_id, lease, now, force=order.force)
     if len(page) == SWEPT_AT_ONCE:
@@ -90,6 +89,10 @@ def sweep(tx: Transaction, namespace: str, order_id: str, now: float) -> list[st
     else:
         tx.put(SWEEP, namespace, order_id, further)
     return [lease_id for lease_id, _ in due]
+
+
+def _is_meant(lease: LeaseRecord, order: SweepRecord) -> bool:
+    return lease.issued_at <= order.ordered_at and order.mount in ("", lease.mount)
 
 
 @changes(SweepLeases)
