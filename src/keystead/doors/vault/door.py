@@ -34,6 +34,7 @@ _METHODS: Final = {
     "GET": READ, "HEAD": READ, "LIST": LIST, "POST": WRITE, "PUT": WRITE,
     "DELETE": DELETE, "PATCH": PATCH,
 }  # fmt: skip
+_TRUE: Final = ("true", "True", "TRUE", "t", "T", "1")
 _JSON: Final = b"application/json"
 _NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 _CLOSE: Final[Header] = (b"connection", b"close")
@@ -98,7 +99,7 @@ class VaultDoor:
         call.size = len(raw)
         method = _METHODS.get(scope["method"])
         query = _query(scope["query_string"])
-        if method is READ and query.get("list") in ("true", "1"):
+        if method is READ and query.get("list") in _TRUE:
             method = LIST
         place = self._mounts.find(call.namespace, _path(scope))
         call.namespace, mount, below = place.namespace, place.mount, place.rest.strip("/")
