@@ -61,6 +61,7 @@ class DatabaseServer:
 
     plugin: str
     user: str
+    admin_name, admin_password = ADMIN, PASSWORD
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="ks-db-", dir="/tmp"))
