@@ -12,7 +12,7 @@ import ipaddress
 import secrets
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import quote_plus, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
@@ -116,7 +116,8 @@ def exchange(
     }
     basic = None
     if provider.basic:
-        basic = (issuer.oidc_client_id, issuer.oidc_client_secret)
+        # Encoded as in a form: RFC 6749, 2.3.1.
+        basic = (quote_plus(issuer.oidc_client_id), quote_plus(issuer.oidc_client_secret))
     else:
         form |= {"client_id": issuer.oidc_client_id, "client_secret": issuer.oidc_client_secret}
     ca_pem = issuer.oidc_discovery_ca_pem
