@@ -72,7 +72,7 @@ def start_root(session: Session) -> None:
     from keystead.identity.credentials import new_service_token
 
     pad = secrets.token_bytes(len(new_service_token()))
-    reply = session.client.system.start_generate_root(pad)
+    reply = session.client.system.start_generate_root(one_time_pad=pad)
     words = {"nonce": reply.nonce, "one_time_pad": base64.b64encode(pad).decode()}
     if session.json:
         from keystead.cli.render import print_json

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, NamedTuple
 
 from msgspec import Meta
 
-from keystead.operations.base import Done, Effect, Input, Operation, Reply
+from keystead.operations.base import Access, Done, Effect, Input, Operation, Reply
 
 MountPath = Annotated[str, Meta(min_length=1, max_length=512)]
 """Such as ``secret`` or ``auth/approle``; slashes at either end do not matter."""
@@ -30,11 +30,30 @@ class MountConfig(Input, frozen=True, omit_defaults=True):
     user_lockout: dict[str, str | int | bool] = {}
 
 
+class MountTuning(Input, frozen=True, omit_defaults=True):
+    """Changes of a ``MountConfig``; what is None stays."""
+
+    default_lease_ttl: int | None = None
+    max_lease_ttl: int | None = None
+    force_no_cache: bool | None = None
+    listing_visibility: str | None = None
+    token_type: str | None = None
+    audit_non_hmac_request_keys: list[str] | None = None
+    audit_non_hmac_response_keys: list[str] | None = None
+    passthrough_request_headers: list[str] | None = None
+    allowed_response_headers: list[str] | None = None
+    allowed_managed_keys: list[str] | None = None
+    plugin_version: str | None = None
+    identity_token_key: str | None = None
+    user_lockout: dict[str, str | int | bool] | None = None
+
+
 class MountView(Reply, frozen=True):
     """A mount. ``path`` ends in a slash; that of a log-in method begins with ``auth/``.
 
     ``uuid`` never changes, and is what the mount's records are kept under; ``accessor`` names
-    the mount in identities. ``built_in``: it is there by itself and stays.
+    the mount in identities. ``built_in``: it is there by itself and stays. ``moved_from`` is
+    where it was before its last move.
     """
 
     path: str
@@ -49,6 +68,7 @@ class MountView(Reply, frozen=True):
     external_entropy_access: bool = False
     built_in: bool = False
     created_at: float = 0.0
+    moved_from: str = ""
 
     @property
     def engine(self) -> str:
@@ -73,6 +93,42 @@ class Place(NamedTuple):
     namespace: str
     mount: MountView | None
     rest: str
+
+
+class VisibleMounts(Reply, frozen=True):
+    """The mounts that a caller may know of, by path."""
+
+    mounts: list[MountView]
+
+
+class ListVisibleMounts(Operation[VisibleMounts], frozen=True, kw_only=True):
+    """List the mounts that are shown to everyone: their ``listing_visibility`` says so."""
+
+    action: ClassVar[str] = "mount:list-visible"
+    kind: ClassVar[str] = "mount"
+    effect: ClassVar[Effect] = Effect.READ
+    access: ClassVar[Access] = Access.ANYONE
+
+
+class ListOwnMounts(Operation[VisibleMounts], frozen=True, kw_only=True):
+    """List the mounts where the caller may do anything, and those shown to everyone."""
+
+    action: ClassVar[str] = "mount:list-own"
+    kind: ClassVar[str] = "mount"
+    effect: ClassVar[Effect] = Effect.READ
+    access: ClassVar[Access] = Access.HOLDER
+
+
+class ShowOwnMount(Operation[MountView], frozen=True, kw_only=True):
+    """Show the mount that a path leads to, if the caller may do anything at it."""
+
+    action: ClassVar[str] = "mount:show-own"
+    kind: ClassVar[str] = "mount"
+    names: ClassVar[str | None] = "path"
+    effect: ClassVar[Effect] = Effect.READ
+    access: ClassVar[Access] = Access.HOLDER
+
+    path: MountPath
 
 
 class MountPage(Reply, frozen=True):
@@ -129,7 +185,7 @@ class TuneMount(Operation[MountView], frozen=True, kw_only=True):
 
     path: MountPath
     description: str | None = None
-    config: MountConfig | None = None
+    config: MountTuning | None = None
     options: dict[str, str] | None = None
 
 

@@ -29,6 +29,7 @@ class MountRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     seal_wrap: bool = False
     external_entropy_access: bool = False
     created_at: float = 0.0
+    moved_from: str = ""
 
 
 MOUNT = Kind("mount", MountRecord, name_of=lambda record: record.path)
@@ -58,6 +59,7 @@ def view(uuid: str, record: MountRecord) -> MountView:
         seal_wrap=record.seal_wrap,
         external_entropy_access=record.external_entropy_access,
         created_at=record.created_at,
+        moved_from=record.moved_from,
     )
 
 
@@ -90,11 +92,13 @@ def mounts_in(reader: Reader, namespace: str) -> list[MountView]:
 
 
 class MountTable:
-    """Every mount of every namespace, in memory."""
+    """Every mount of every namespace, in memory. Before the first ``load`` (the server is
+    sealed, or has yet to be initialized) there is what every namespace has."""
 
     def __init__(self) -> None:
         self._ids: dict[str, str] = {"": "root"}
-        self._mounts: dict[str, dict[str, MountView]] = {}
+        self._mounts: dict[str, dict[str, MountView]]
+        self._mounts = {"": {mount.path: mount for mount in built_in("root")}}
 
     def load(self, reader: Reader, namespaces: Mapping[str, str]) -> None:
         """Know exactly what is stored, given every namespace's name by identifier. Sealed

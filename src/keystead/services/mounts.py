@@ -9,19 +9,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from keystead.errors import InvalidRequest, NotFound, UnsupportedOperation
-from keystead.operations import Done
+from keystead.errors import InvalidRequest, NotFound, PermissionDenied, UnsupportedOperation
+from keystead.operations import Done, Resource
 from keystead.operations.mounts import (
     AskUnknownPath,
     CreateMount,
     DeleteMount,
     ListMounts,
+    ListOwnMounts,
+    ListVisibleMounts,
+    MountConfig,
     MountPage,
+    MountTuning,
     MountView,
     MoveMount,
     ShowMount,
+    ShowOwnMount,
     SweepMounts,
     TuneMount,
+    VisibleMounts,
 )
 from keystead.services.mount_table import MOUNT, MountRecord, built_in, mounts_in, view
 from keystead.services.registry import changes, reads
@@ -35,6 +41,9 @@ SECRETS_ENGINES: Final = frozenset({"kv", "transit", "database", "totp"})
 LOGIN_METHODS: Final = frozenset({"approle", "userpass", "cert", "jwt", "oidc", "kubernetes"})
 RELOAD_ON: Final = frozenset({MOUNT.name, "namespace"})
 """Kinds whose changes the mount table must hear of."""
+
+MAX_TTL_SECONDS = 32 * 86_400
+"""The longest lease where nothing else is said."""
 
 _SWEPT_AT_ONCE = 500
 
@@ -95,6 +104,45 @@ def show_mount(operation: ShowMount, scope: Scope, reader: Reader) -> MountView:
     return found or view(*_find(path, scope, reader))
 
 
+@reads(ListVisibleMounts)
+def list_visible_mounts(
+    operation: ListVisibleMounts, scope: Scope, reader: Reader
+) -> VisibleMounts:
+    """From memory: anyone may ask."""
+    return VisibleMounts(mounts=[m for m in _known(scope) if _is_shown(m)])
+
+
+@reads(ListOwnMounts)
+def list_own_mounts(operation: ListOwnMounts, scope: Scope, reader: Reader) -> VisibleMounts:
+    return VisibleMounts(mounts=[m for m in _known(scope) if _is_shown(m) or _is_own(m, scope)])
+
+
+@reads(ShowOwnMount)
+def show_own_mount(operation: ShowOwnMount, scope: Scope, reader: Reader) -> MountView:
+    """Raises PermissionDenied for no mount and for one at which the caller may do nothing."""
+    path = operation.path.strip("/") + "/"
+    place = scope.house.mounts.find(scope.call.namespace, path)
+    if place.mount is None or not _is_own(place.mount, scope):
+        raise PermissionDenied
+    return place.mount
+
+
+def _known(scope: Scope) -> list[MountView]:
+    return sorted(scope.house.mounts.all(scope.call.namespace), key=lambda mount: mount.path)
+
+
+def _is_shown(mount: MountView) -> bool:
+    return mount.config.listing_visibility == "unauth"
+
+
+def _is_own(mount: MountView, scope: Scope) -> bool:
+    """Whether a policy lets the caller do anything at a mount, or show it."""
+    principal = scope.principal
+    if principal.root or scope.house.paths.reaches(principal, scope.namespace, mount.path):
+        return True
+    return scope.permits("mount:show", Resource("mount", mount.prefix))
+
+
 @changes(CreateMount)
 def create_mount(operation: CreateMount, scope: Scope, tx: Transaction) -> MountView:
     """Mount something at a path that is free; raises InvalidRequest for an unknown type."""
@@ -104,6 +152,7 @@ def create_mount(operation: CreateMount, scope: Scope, tx: Transaction) -> Mount
     if type_ not in known:
         raise InvalidRequest(f"plugin not found in the catalog: {operation.type}", type=type_)
     _require_free(path, scope, tx)
+    _check_lifetimes(operation.config)
     record = MountRecord(
         path=path,
         type=type_,
@@ -136,7 +185,7 @@ def tune_mount(operation: TuneMount, scope: Scope, tx: Transaction) -> MountView
     if operation.description is not None:
         changed["description"] = operation.description
     if operation.config is not None:
-        changed["config"] = operation.config
+        changed["config"] = _tuned(record, operation.config)
     if operation.options is not None:
         options = record.options | operation.options
         if record.type == "kv" and record.options.get("version") == "2" != options["version"]:
@@ -145,6 +194,27 @@ def tune_mount(operation: TuneMount, scope: Scope, tx: Transaction) -> MountView
     tuned = msgspec.structs.replace(record, **changed)
     tx.put(MOUNT, scope.namespace, identifier, tuned)
     return view(identifier, tuned)
+
+
+def _tuned(record: MountRecord, tuning: MountTuning) -> MountConfig:
+    given = msgspec.structs.asdict(tuning)
+    wanted = {name: value for name, value in given.items() if value is not None}
+    if "token_type" in wanted and not record.path.startswith("auth/"):
+        raise InvalidRequest("'token_type' can only be modified on auth mounts")
+    if "user_lockout" in wanted:
+        wanted["user_lockout"] = record.config.user_lockout | wanted["user_lockout"]
+    config = msgspec.structs.replace(record.config, **wanted)
+    _check_lifetimes(config)
+    return config
+
+
+def _check_lifetimes(config: MountConfig) -> None:
+    longest = config.max_lease_ttl or MAX_TTL_SECONDS
+    if config.default_lease_ttl > longest:
+        raise InvalidRequest(
+            f"backend max lease TTL of {longest} would be less than backend default lease TTL"
+            f" of {config.default_lease_ttl}"
+        )
 
 
 @changes(MoveMount)
@@ -157,7 +227,7 @@ def move_mount(operation: MoveMount, scope: Scope, tx: Transaction) -> MountView
     _require_free(target, scope, tx)
     if (move := _MOVES.get(record.type)) is not None:
         move(tx, scope.namespace, view(identifier, record), target)
-    moved = msgspec.structs.replace(record, path=target)
+    moved = msgspec.structs.replace(record, path=target, moved_from=path)
     tx.put(MOUNT, scope.namespace, identifier, moved)
     return view(identifier, moved)
 
@@ -234,7 +304,8 @@ def _find(path: str, scope: Scope, reader: Reader) -> tuple[str, MountRecord]:
 def _require_free(path: str, scope: Scope, reader: Reader) -> None:
     for mount in mounts_in(reader, scope.namespace):
         if mount.path.startswith(path) or path.startswith(mount.path):
-            raise InvalidRequest(f"path is already in use at {mount.path}", path=path)
+            shown = mount.path.removeprefix("auth/")
+            raise InvalidRequest(f"path is already in use at {shown}", path=path)
     name = scope.house.namespaces.name_of(scope.namespace)
     below = f"{name}/{path[:-1]}" if name else path[:-1]
     if below in scope.house.namespaces.names().values():

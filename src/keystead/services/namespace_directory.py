@@ -72,13 +72,15 @@ def sealed_namespaces(namespaces: Mapping[str, NamespaceRecord]) -> frozenset[st
 
 
 class Namespaces:
-    """Names and identifiers of all namespaces, in memory."""
+    """Names and identifiers of all namespaces, in memory. ``founded_at`` (Unix seconds) is
+    when the server was initialized."""
 
     def __init__(self) -> None:
         self._ids: dict[str, str] = {"": ROOT}
         self._names: dict[str, str] = {ROOT: ""}
         self._paths: dict[str, tuple[str, ...]] = {ROOT: (ROOT,)}
         self._sealed: frozenset[str] = frozenset()
+        self.founded_at = 0.0
 
     def load(self, reader: Reader) -> None:
         """Know exactly the namespaces that are stored."""
@@ -87,6 +89,8 @@ class Namespaces:
         self._names = {id: record.name for id, record in namespaces.items()}
         self._paths = {id: path_of(namespaces, id) for id in namespaces}
         self._sealed = sealed_namespaces(namespaces)
+        if ROOT in namespaces:
+            self.founded_at = namespaces[ROOT].created_at
 
     def id_of(self, name: str) -> str:
         """The identifier; raises NotFound, or NamespaceSealed if it or one above is sealed."""

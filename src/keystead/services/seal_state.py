@@ -96,6 +96,7 @@ class SealState:
             initialized=row is not None,
             sealed=self.sealed,
             seal_type=self.seal.type,
+            automatic=self.seal.automatic,
             shares=row.shares if row else 0,
             threshold=row.threshold if row else 0,
             progress=len(self._given),

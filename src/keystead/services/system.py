@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
+import string
+import uuid
+
 import msgspec
 
 from keystead.errors import Conflict, InvalidRequest, KeysteadError, NotInitialized
@@ -20,11 +25,14 @@ from keystead.operations.system import (
     RotateKeyring,
     Seal,
     SealStatus,
+    ShowGenerateRoot,
     ShowKeyring,
+    ShowRekey,
     ShowStatus,
     StartGenerateRoot,
     StartRekey,
     Unseal,
+    VerifyRekey,
 )
 from keystead.policy.starter import write_starter_policies
 from keystead.seal.contents import KeyringContents
@@ -40,6 +48,7 @@ from keystead.store.store import SealRow
 from keystead.store.transaction import Reader, Transaction
 
 _TOKEN_BYTES = len(new_service_token())
+_PAD_ALPHABET = string.ascii_letters + string.digits
 
 
 @controls(ShowStatus)
@@ -78,7 +87,21 @@ async def seal(operation: Seal, scope: Scope) -> SealStatus:
 
 
 def _status(house: House) -> SealStatus:
-    return msgspec.structs.replace(house.seal.status(), node=house.node)
+    return msgspec.structs.replace(
+        house.seal.status(),
+        node=house.node,
+        storage=house.store.database,
+        cluster_id="" if house.seal.sealed else cluster_id(house),
+    )
+
+
+def cluster_id(house: House) -> str:
+    """A UUID (RFC 9562, version 8) that names the database, the same on every node."""
+    founded = f"keystead cluster {house.namespaces.founded_at!r}"
+    known = bytearray(hashlib.sha256(founded.encode()).digest()[:16])
+    known[6] = known[6] & 0x0F | 0x80
+    known[8] = known[8] & 0x3F | 0x80
+    return str(uuid.UUID(bytes=bytes(known)))
 
 
 # --- ceremonies ---------------------------------------------------------------------------
@@ -87,7 +110,9 @@ def _status(house: House) -> SealStatus:
 @controls(StartRekey)
 async def start_rekey(operation: StartRekey, scope: Scope) -> CeremonyStatus:
     return await scope.house.store.write(
-        lambda tx: ceremonies.start_rekey(tx, scope.now, operation.shares, operation.threshold),
+        lambda tx: ceremonies.start_rekey(
+            tx, scope.now, operation.shares, operation.threshold, verify=operation.verify
+        ),
         request_id=scope.call.request_id,
     )
 
@@ -106,6 +131,35 @@ async def continue_rekey(operation: ContinueRekey, scope: Scope) -> CeremonyStat
     return _status_or_raise(outcome)
 
 
+@controls(VerifyRekey)
+async def verify_rekey(operation: VerifyRekey, scope: Scope) -> CeremonyStatus:
+    house = scope.house
+    outcome = await house.store.write(
+        lambda tx: ceremonies.verify_rekey(
+            tx, house.seal, scope.now, operation.nonce, operation.share
+        ),
+        request_id=scope.call.request_id,
+    )
+    if isinstance(outcome, CeremonyStatus) and outcome.complete:
+        await house.seal.refresh()
+    return _status_or_raise(outcome)
+
+
+@controls(ShowRekey)
+async def show_rekey(operation: ShowRekey, scope: Scope) -> CeremonyStatus:
+    return await _show(scope, ceremonies.REKEY)
+
+
+@controls(ShowGenerateRoot)
+async def show_generate_root(operation: ShowGenerateRoot, scope: Scope) -> CeremonyStatus:
+    status = await _show(scope, ceremonies.GENERATE_ROOT)
+    return msgspec.structs.replace(status, pad_length=_TOKEN_BYTES)
+
+
+async def _show(scope: Scope, which: str) -> CeremonyStatus:
+    return await scope.house.store.read(lambda reader: ceremonies.show(reader, which, scope.now))
+
+
 @controls(CancelRekey)
 async def cancel_rekey(operation: CancelRekey, scope: Scope) -> CeremonyStatus:
     return await scope.house.store.write(
@@ -115,15 +169,21 @@ async def cancel_rekey(operation: CancelRekey, scope: Scope) -> CeremonyStatus:
 
 @controls(StartGenerateRoot)
 async def start_generate_root(operation: StartGenerateRoot, scope: Scope) -> CeremonyStatus:
-    if len(operation.one_time_pad) != _TOKEN_BYTES:
+    pad = operation.one_time_pad or _random_pad()
+    if len(pad) != _TOKEN_BYTES:
         raise InvalidRequest(
             f"The one-time pad must be as long as a token: {_TOKEN_BYTES} bytes.",
             length_bytes=_TOKEN_BYTES,
         )
-    return await scope.house.store.write(
-        lambda tx: ceremonies.start_generate_root(tx, scope.now, operation.one_time_pad),
+    status = await scope.house.store.write(
+        lambda tx: ceremonies.start_generate_root(tx, scope.now, pad),
         request_id=scope.call.request_id,
     )
+    return status if operation.one_time_pad else msgspec.structs.replace(status, one_time_pad=pad)
+
+
+def _random_pad() -> bytes:
+    return "".join(secrets.choice(_PAD_ALPHABET) for _ in range(_TOKEN_BYTES)).encode()
 
 
 @controls(ContinueGenerateRoot)

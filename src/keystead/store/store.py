@@ -54,6 +54,11 @@ class Store:
         self._connections: set[Connection] = set()
         self._lock = Lock()
 
+    @property
+    def database(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._engine.dialect.name
+
     def prepare(self) -> None:
         """Create the schema, or migrate an older one.
 

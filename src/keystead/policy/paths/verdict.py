@@ -23,9 +23,15 @@ class PathJudge(Protocol):
     def decide(self, principal: Principal, namespace: str, request: PathRequest) -> PathVerdict:
         """Judge a request in a namespace (its identifier). Never called for root."""
 
+    def reaches(self, principal: Principal, namespace: str, prefix: str) -> bool:
+        """Whether any policy of the principal allows anything at or below a path."""
+
 
 class NoPaths:
     """A house without path policies: they say nothing."""
 
     def decide(self, principal: Principal, namespace: str, request: PathRequest) -> PathVerdict:
         return PathVerdict.SILENT
+
+    def reaches(self, principal: Principal, namespace: str, prefix: str) -> bool:
+        return False
