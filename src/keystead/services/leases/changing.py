@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from keystead.errors import InvalidRequest, KeysteadError
+from keystead.errors import InvalidRequest
 from keystead.operations import Done
 from keystead.operations.leases import (
     ForgetLeases,
@@ -69,7 +69,7 @@ async def revoke_lease(operation: RevokeLease, scope: Scope) -> Done:
     def order(tx: Transaction) -> bool:
         found = find_lease(tx, namespace, lease_id)
         if found is not None:
-            make_due(tx, found[0], namespace, lease_id, found[1], scope.now)
+            make_due(tx, found[0], namespace, lease_id, found[1])
         return found is not None
 
     known = await house.store.write(order, request_id=scope.call.request_id)
@@ -100,26 +100,28 @@ async def _revoke_below(scope: Scope, prefix: str, *, wait: bool, force: bool) -
         lambda tx: order_sweep(tx, namespace, order),
         request_id=scope.call.request_id,
     )
-    count = 0
+    count, failure = 0, None
     while True:
         page = await house.store.write(lambda tx: _page(tx, scope, order_id))
         if page is None:
             break
         count += len(page)
         if wait:
-            await _end_all(scope, page, force=force)
+            failure = await _end_all(scope, page, force=force) or failure
     scope.details["leases"] = count
     await house.feed.catch_up()
+    if failure is not None:
+        raise failure
 
 
 def _page(tx: Transaction, scope: Scope, order_id: str) -> list[str] | None:
     if tx.get(SWEEP, scope.namespace, order_id) is None:
         return None
-    return sweep(tx, scope.namespace, order_id, scope.now)
+    return sweep(tx, scope.namespace, order_id)
 
 
-async def _end_all(scope: Scope, lease_ids: list[str], *, force: bool) -> None:
-    """Take back all that can be; then raise the first failure, if there was one."""
+async def _end_all(scope: Scope, lease_ids: list[str], *, force: bool) -> BaseException | None:
+    """Take back all that can be; return the first failure, if there was one."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(lease_id: str) -> None:
@@ -127,11 +129,7 @@ async def _end_all(scope: Scope, lease_ids: list[str], *, force: bool) -> None:
             await end(scope.house, scope.namespace, lease_id, force=force)
 
     results = await asyncio.gather(*map(one, lease_ids), return_exceptions=True)
-    for result in results:
-        if isinstance(result, KeysteadError):
-            raise result
-        if isinstance(result, BaseException):
-            raise result
+    return next((result for result in results if result is not None), None)
 
 
 def _not_found() -> InvalidRequest:

@@ -97,7 +97,7 @@ async def _take_back(
         told = error if isinstance(error, KeysteadError) else UpstreamUnavailable("internal error")
         if not force:
             await house.store.write(
-                lambda tx: _failed(tx, namespace, lease_id, lease, told.message, house.clock())
+                lambda tx: _failed(tx, namespace, lease_id, told.message, house.clock())
             )
             raise
     await house.store.write(lambda tx: tx.delete(REVOKING, namespace, lease_id))  # 3
@@ -121,14 +121,12 @@ def _claim(
     return claimed
 
 
-def _failed(
-    tx: Transaction, namespace: str, lease_id: str, lease: LeaseRecord, error: str, now: float
-) -> None:
-    again = msgspec.structs.replace(
-        lease, error=error[:500], due_at=now + delay_seconds(lease.attempts)
-    )
-    if tx.get(REVOKING, namespace, lease_id) is not None:
-        tx.put(REVOKING, namespace, lease_id, again)
+def _failed(tx: Transaction, namespace: str, lease_id: str, error: str, now: float) -> None:
+    lease = tx.get(REVOKING, namespace, lease_id)
+    if lease is not None:
+        again = now + delay_seconds(lease.attempts)
+        failed = msgspec.structs.replace(lease, error=error[:500], due_at=again)
+        tx.put(REVOKING, namespace, lease_id, failed)
 
 
 def _issuer_of(lease: LeaseRecord) -> Issuer:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from keystead.store.transaction import Transaction
 
 SWEPT_AT_ONCE: Final = 500
+AT_ONCE: Final = 0.0
+"""When a lease is due that somebody wants ended: before all that merely expire."""
+
 _SEALED_SECONDS: Final = 60.0
 _STAGES: Final = (PENDING, REVOKING, LIVE)
 
@@ -40,7 +43,6 @@ def make_due(
     namespace: str,
     lease_id: str,
     lease: LeaseRecord,
-    now: float,
     *,
     force: bool = False,
 ) -> None:
@@ -55,7 +57,7 @@ def make_due(
         return
     if kind is LIVE:
         tx.delete(LIVE, namespace, lease_id)
-    due = msgspec.structs.replace(lease, due_at=now, force=force)
+    due = msgspec.structs.replace(lease, due_at=AT_ONCE, force=force)
     tx.put(REVOKING, namespace, lease_id, due)
 
 
@@ -67,7 +69,7 @@ def order_sweep(tx: Transaction, namespace: str, order: SweepRecord) -> str:
     return order_id
 
 
-def sweep(tx: Transaction, namespace: str, order_id: str, now: float) -> list[str]:
+def sweep(tx: Transaction, namespace: str, order_id: str) -> list[str]:
     """Make a page of the leases below a prefix due, and return their ids.
 
     The order is gone once none is left.
@@ -79,7 +81,7 @@ def sweep(tx: Transaction, namespace: str, order_id: str, now: float) -> list[st
     page = tx.list(kind, namespace, prefix=order.prefix, after=order.after, limit=SWEPT_AT_ONCE)
     due = [(id, lease) for id, lease in page if _is_meant(lease, order)]
     for lease_id, lease in due:
-        make_due(tx, kind, namespace, lease_id, lease, now, force=order.force)
+        make_due(tx, kind, namespace, lease_id, lease, force=order.force)
     if len(page) == SWEPT_AT_ONCE:
         further = msgspec.structs.replace(order, after=page[-1][0])
     else:
@@ -100,7 +102,7 @@ def sweep_leases(operation: SweepLeases, scope: Scope, tx: Transaction) -> Done:
     """One page of each of the oldest orders, and one of the leases of tokens that are gone."""
     swept = 0
     for namespace, order_id, _ in tx.expired(SWEEP, scope.now, 10):
-        swept += len(sweep(tx, namespace, order_id, scope.now))
+        swept += len(sweep(tx, namespace, order_id))
     left = SWEPT_AT_ONCE
     for _, token_id, held in tx.expired(HOLDER, scope.now, 100):
         left -= _sweep_token(tx, token_id, held, scope.now, left)
@@ -123,7 +125,7 @@ def _sweep_token(tx: Transaction, token_id: str, held: HolderRecord, now: float,
             sealed = True
             continue
         for lease_id, lease in page:
-            make_due(tx, LIVE, namespace, lease_id, lease, now)
+            make_due(tx, LIVE, namespace, lease_id, lease)
         swept += len(page)
     if sealed:
         later = HolderRecord(namespaces=held.namespaces, gone_at=now + _SEALED_SECONDS)
