@@ -153,15 +153,15 @@ def metadata_of(claims: Claims, mappings: Mapping[str, str]) -> dict[str, str]:
     return metadata
 
 
+def fits_stars(value: str, pattern: str) -> bool:
+    """Whether a text fits a pattern in which ``*`` alone is special: it stands for anything."""
+    return fnmatchcase(value, pattern.replace("[", "[[]").replace("?", "[?]"))
+
+
 def _fits(value: Any, wanted: Any, globs: bool) -> bool:
     if globs and isinstance(wanted, str):
-        return isinstance(value, str) and fnmatchcase(value, _only_stars(wanted))
+        return isinstance(value, str) and fits_stars(value, wanted)
     return (type(value) is type(wanted) and bool(value == wanted)) or _same_number(value, wanted)
-
-
-def _only_stars(pattern: str) -> str:
-    """A pattern in which nothing but ``*`` is special."""
-    return pattern.replace("[", "[[]").replace("?", "[?]")
 
 
 def _same_number(value: Any, wanted: Any) -> bool:

@@ -45,7 +45,7 @@ class KubernetesClusterView(Reply, frozen=True, omit_defaults=False):
 class KubernetesDemands(Input, frozen=True, kw_only=True, omit_defaults=True):
     """Which service accounts log in as a role.
 
-    Names and namespaces are shell-style patterns; both must fit. ``audience`` is what the
+    In names and namespaces ``*`` stands for anything; both must fit. ``audience`` is what the
     token must be for. ``alias_name_source`` says what the entity is known by:
     ``serviceaccount_uid`` or ``serviceaccount_name``.
     """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -258,7 +257,7 @@ def _account(
         jwt_claims.require_registered(
             claims,
             now,
-            issuer="" if cluster.disable_iss_validation else _issuer(cluster),
+            issuer="" if cluster.disable_iss_validation else cluster.issuer,
             audiences=[demands.audience] if demands.audience else (),
         )
     except VerificationFailed:
@@ -342,12 +341,8 @@ def _read(path: Path) -> str:
         return ""
 
 
-def _issuer(cluster: KubernetesCluster) -> str:
-    return cluster.issuer or "kubernetes/serviceaccount"
-
-
 def _fits(value: str, patterns: list[str]) -> bool:
-    return bool(value) and any(fnmatchcase(value, pattern) for pattern in patterns)
+    return bool(value) and any(jwt_claims.fits_stars(value, pattern) for pattern in patterns)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
