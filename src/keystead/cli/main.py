@@ -45,6 +45,7 @@ SECTIONS = {
         "random": Entry("secret", "random", "Print random bytes from the server."),
     },
     "Secrets": {
+        "secret": Entry("secrets", "secret", "Keep values such as passwords, in versions."),
         "mount": Entry("mount", "mount", "Where secrets engines and log-in methods answer."),
     },
     "Who may do what": {
