@@ -42,7 +42,7 @@ from keystead.services import idempotency
 from keystead.services.house import House
 from keystead.services.keys import cache as key_cache
 from keystead.services.keys.key import Key
-from keystead.services.keys.messages import messages_needed, reserve
+from keystead.services.keys.messages import messages_needed, messages_of, reserve
 from keystead.services.keys.references import main_reference, source_uses
 from keystead.services.registry import HANDLERS
 from keystead.services.scope import Scope
@@ -309,11 +309,12 @@ class Gate:
         if key is not None:
             slow = slow or key.spec.slow
             if shape.produces and key.spec.message_limit is not None:
-                count = len(operation.items) if shape.has_items else 1
-                if messages_needed(key, count):
-                    key = scope.target = await self._reserve_messages(scope, key, count)
-                if slow:
-                    scope.target = key.with_own_messages(count)
+                spent = messages_of(operation, key, many=shape.has_items)
+                for number, count in spent.items():
+                    if messages_needed(key, number, count):
+                        key = await self._reserve_messages(scope, key, number, count)
+                        spent = messages_of(operation, key, many=shape.has_items)
+                scope.target = key.with_own_messages(spent) if slow else key
         if slow:
             reply = await self._in_pool(shape.handler, operation, scope)
         else:
@@ -346,22 +347,28 @@ class Gate:
         finally:
             self._queued -= 1
 
-    async def _reserve_messages(self, scope: Scope, key: Key, count: int) -> Key:
-        """Reserve messages of the primary version; rotate the key when they are used up.
+    async def _reserve_messages(self, scope: Scope, key: Key, number: int, count: int) -> Key:
+        """Reserve messages of a version; rotate the key when those of the primary are used up.
 
         One request at a time for each key: those that waited find what the first reserved.
         """
+        primary = number == key.primary
         lock = self._reserving.setdefault((scope.namespace, key.id), asyncio.Lock())
         async with lock:
             for _ in range(2):
                 at_hand = self._house.keys.find(scope.namespace, key.id)
                 key = at_hand or await self._load_key(scope.namespace, key.id) or key
-                needed = messages_needed(key, count)
+                if primary:
+                    number = key.primary
+                needed = messages_needed(key, number, count)
                 if not needed:
                     return key
-                if await self._house.store.write(partial(reserve, key=key, count=needed)):
-                    key.versions[key.primary].grant(needed)
+                reserving = partial(reserve, key=key, number=number, count=needed)
+                if await self._house.store.write(reserving):
+                    key.versions[number].grant(needed)
                     return key
+                if not primary:
+                    break
                 await self.perform_as(SERVER, RotateKey(key=key.id), scope.call.namespace)
         raise KeyStateForbids("This key has reached its message limit and could not be rotated.")
 

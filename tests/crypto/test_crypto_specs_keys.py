@@ -43,11 +43,13 @@ CODES = {
     "aes-256-gcm": 2,
     "aes-128-gcm": 3,
     "chacha20-poly1305": 4,
+    "xchacha20-poly1305": 7,
     "aes-256-siv": 5,
     "aes-256-kwp": 6,
     "hmac-sha256": 16,
     "hmac-sha384": 17,
     "hmac-sha512": 18,
+    "hmac": 19,
     "rsa-2048": 32,
     "rsa-3072": 33,
     "rsa-4096": 34,
@@ -139,6 +141,8 @@ def test_a_key_of_any_other_spec_does_not_import(name: str, material: Material) 
 
 def raw_key_fits(name: str, data: bytes) -> bool:
     """Uniform bytes of one length are a key of every spec that takes that length raw."""
+    if name == "hmac":
+        return 32 <= len(data) <= 512
     takes = len(generate(SPECS[name])) if not name.startswith(("rsa", "ec-")) else 0
     return len(data) == takes
 

@@ -10,8 +10,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV, ChaCha20Poly1305
+from nacl import bindings as sodium
+from nacl.exceptions import CryptoError
 
 from keystead.crypto import xaes
+from keystead.crypto.material import KeyMaterial
 from keystead.errors import DecryptionFailed, PayloadTooLarge, UnsupportedAlgorithm
 
 TAG_BYTES = 16
@@ -119,6 +122,42 @@ class XaesCipher(_Aead):
         try:
             return self._xaes.decrypt(ciphertext[: xaes.NONCE_BYTES], body, aad)
         except (InvalidTag, OverflowError):
+            raise DecryptionFailed from None
+
+
+class XChaChaCipher(_Aead):
+    """XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) under random 192-bit nonces.
+
+    A ciphertext is nonce (24) ‖ encrypted bytes ‖ tag (16).
+    """
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__("xchacha20-poly1305")
+        self._key = KeyMaterial(key)
+
+    def encrypt(self, plaintext: bytes, aad: bytes, *, algorithm: str | None = None) -> bytes:
+        """Return nonce ‖ ciphertext ‖ tag: 40 bytes longer than ``plaintext``."""
+        if algorithm is not None:
+            self._only(algorithm)
+        nonce = urandom(xaes.NONCE_BYTES)
+        return nonce + sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
+            plaintext, aad, nonce, self._key.reveal()
+        )
+
+    def decrypt(self, ciphertext: bytes, aad: bytes, *, algorithm: str | None = None) -> bytes:
+        """Open what ``encrypt`` made; raises DecryptionFailed."""
+        if algorithm is not None:
+            self._only(algorithm)
+        if len(ciphertext) < xaes.NONCE_BYTES + TAG_BYTES:
+            raise DecryptionFailed
+        nonce, body = ciphertext[: xaes.NONCE_BYTES], ciphertext[xaes.NONCE_BYTES :]
+        try:
+            return sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(
+                body, aad, nonce, self._key.reveal()
+            )
+        except CryptoError:
             raise DecryptionFailed from None
 
 

@@ -67,6 +67,21 @@ class SecretBytes:
         return None
 
 
+class SecretOfAnyLength(SecretBytes):
+    """A symmetric key of ``least`` to ``most`` bytes; one that is made here has ``least``."""
+
+    def __init__(self, least: int, most: int) -> None:
+        super().__init__(least)
+        self._most = most
+
+    def normalize(self, data: bytes) -> bytes:
+        if not self._length <= len(data) <= self._most:
+            raise ValueError(f"the key must have {self._length} to {self._most} bytes")
+        return data
+
+    load = normalize
+
+
 class _Pair:
     """What all key pairs with a standard SubjectPublicKeyInfo share."""
 

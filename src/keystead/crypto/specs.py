@@ -24,9 +24,10 @@ from keystead.crypto.cipher import (
     RsaEncryptor,
     SivCipher,
     XaesCipher,
+    XChaChaCipher,
 )
 from keystead.crypto.derivation import Derivation
-from keystead.crypto.encoding import Ec, Form, Rsa, SecretBytes, Seed, XWing
+from keystead.crypto.encoding import Ec, Form, Rsa, SecretBytes, SecretOfAnyLength, Seed, XWing
 from keystead.crypto.kem import Encapsulator, Kem
 from keystead.crypto.mac import Mac
 from keystead.crypto.signing import Signer, Verifier
@@ -197,6 +198,13 @@ _ALL: Final = (
         message_limit=_NONCE_LIMIT,
     ),
     KeySpec(
+        "xchacha20-poly1305",
+        7,
+        security_bits=256,
+        form=SecretBytes(32),
+        uses=_encrypts("xchacha20-poly1305", XChaChaCipher),
+    ),
+    KeySpec(
         "aes-256-siv",
         5,
         security_bits=256,
@@ -213,6 +221,15 @@ _ALL: Final = (
     _hmac(16, hashes.SHA256()),
     _hmac(17, hashes.SHA384()),
     _hmac(18, hashes.SHA512()),
+    KeySpec(
+        "hmac",
+        19,
+        security_bits=256,
+        form=SecretOfAnyLength(32, 512),
+        uses=(
+            Use(Usage.GENERATE_VERIFY_MAC, ("hmac-sha256",), lambda key: Mac(key, hashes.SHA256())),
+        ),
+    ),
     _rsa(32, 2048, security_bits=112),
     _rsa(33, 3072, security_bits=128),
     _rsa(34, 4096, security_bits=152),

@@ -113,7 +113,7 @@ def load(reader: Reader, namespace: str, reference: str) -> Key | None:
         return None
     key_id, record = found
     rows = reader.list(MATERIAL, namespace, parent=key_id, limit=len(record.versions) + 1)
-    materials = {row.version: row for _, row in rows if row.material}
+    materials = {row.version: row for _, row in rows if row.material or row.public_only}
     if materials.keys() - {state.version for state in record.versions}:
         raise IntegrityFailure("A key has material that its record does not know.", key=key_id)
     return Key(key_id, namespace, record, materials, describe(key_id, namespace, record))

@@ -23,18 +23,24 @@ class KeyVersion:
     """One version: its effective state, its opened handle, and its ciphertext header.
 
     ``allowance`` is how many messages this worker may still encrypt with it before it must
-    reserve more (None: the algorithm has no limit to count).
+    reserve more (None: the algorithm has no limit to count). ``kept`` is what the transit
+    services have made of the material, to be kept as long as that.
     """
 
     __slots__ = (
         "_handle",
         "_material",
         "allowance",
+        "certificates",
+        "convergent_version",
         "header",
+        "hmac_key",
+        "kept",
         "may_process",
         "may_protect",
         "number",
         "public",
+        "public_only",
         "state",
     )
 
@@ -43,8 +49,7 @@ class KeyVersion:
         number: int,
         state: State,
         header: bytes,
-        material: KeyMaterial,
-        public: bytes | None,
+        row: MaterialRecord,
         counted: bool,
     ) -> None:
         self.number = number
@@ -52,14 +57,24 @@ class KeyVersion:
         self.may_protect = Purpose.PROTECT in ALLOWS[state]
         self.may_process = Purpose.PROCESS in ALLOWS[state]
         self.header = header
-        self.public = public
+        self.public = row.public
+        self.public_only = row.public_only
+        self.convergent_version = row.convergent_version
+        self.certificates = row.certificates
         self.allowance: int | None = 0 if counted else None
-        self._material = material
+        self.hmac_key = KeyMaterial(row.hmac_key)
+        self.kept: Any = None
+        self._material = KeyMaterial(row.material)
         self._handle: Any = None
 
     def handle(self, key_spec: KeySpec, usage: Usage) -> Any:
-        """The ready algorithm object (a Cipher, Signer, Mac, …), made at first use."""
+        """The ready algorithm object (a Cipher, Signer, Mac, …), made at first use.
+
+        Raises KeyUsageForbids if only the public part is here.
+        """
         if self._handle is None:
+            if self.public_only:
+                raise KeyUsageForbids("Only the public part of this key version is here.")
             self._handle = open_private(key_spec, usage, self._material)
         return self._handle
 
@@ -95,7 +110,8 @@ class KeyVersion:
     def wipe(self) -> None:
         """Overwrite the material as far as Python lets us; the version is of no use after."""
         self._material.wipe()
-        self._handle = None
+        self.hmac_key.wipe()
+        self._handle = self.kept = None
 
     def reveal(self) -> bytes:
         """The material itself: for export and for nothing else."""
@@ -130,8 +146,7 @@ class Key:
                 number,
                 effective(record.state, state.state),
                 pack_header(self.spec.code, bytes.fromhex(key_id), number),
-                KeyMaterial(materials[number].material),
-                materials[number].public,
+                materials[number],
                 counted,
             )
             for state in record.versions
@@ -192,13 +207,12 @@ class Key:
         found = [v for _, v in sorted(self.versions.items(), reverse=True) if v.may_process]
         return found if found else [self.processing(usage)]
 
-    def with_own_messages(self, count: int) -> Key:
-        """This key for one request in another thread, with ``count`` messages of the primary
-        version set aside for it: threads share no counter, and nobody spends what is here."""
-        if (primary := self.versions.get(self.primary)) is None:
-            return self
+    def with_own_messages(self, spent: Mapping[int, int]) -> Key:
+        """This key for one request in another thread, with so many messages of each version
+        set aside for it: threads share no counter, and nobody spends what is here."""
+        taken = {n: self.versions[n].take(spent[n]) for n in spent if n in self.versions}
         own = copy(self)
-        own.versions = {**self.versions, self.primary: primary.take(count)}
+        own.versions = {**self.versions, **taken}
         return own
 
     def _state_forbids(self, number: int, version: KeyVersion | None) -> KeyStateForbids:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Sequence
 
@@ -45,6 +46,12 @@ from keystead.services.keys.records import (
     material_id,
 )
 from keystead.services.keys.states import State, move, restored
+from keystead.services.keys.transit import (
+    SOFT_DELETED,
+    schedule_rotation,
+    with_transit,
+    with_transit_parts,
+)
 from keystead.services.keys.views import view
 from keystead.services.registry import before, changes
 from keystead.services.scope import Scope
@@ -93,12 +100,15 @@ def put_material(
     number: int,
     material: KeyMaterial,
 ) -> None:
+    """Store a version's material; a transit key's gets what it has besides."""
     row = MaterialRecord(
         key_id=key_id,
         version=number,
         material=material.reveal(),
         public=public_der(spec(record.spec), material),
     )
+    if record.transit is not None:
+        row = with_transit_parts(record.transit, row)
     tx.add(MATERIAL, scope.namespace, material_id(key_id, number), row)
 
 
@@ -158,18 +168,33 @@ def create_key(operation: CreateKey, scope: Scope, tx: Transaction) -> KeyView:
 @before(RotateKey)
 def generate_next(operation: RotateKey, scope: Scope, reader: Reader) -> KeyMaterial:
     _, record = record_of(reader, scope, operation.key)
-    return generate(spec(record.spec))
+    return generate_for(record)
 
 
 @changes(RotateKey)
 def rotate_key(operation: RotateKey, scope: Scope, tx: Transaction) -> KeyView:
     key_id, record = record_of(tx, scope, operation.key)
-    if record.origin != "generated":
+    refuse_imported(record)
+    return add_version(tx, scope, key_id, record, scope.prepared, origin="generated")
+
+
+def generate_for(record: KeyRecord) -> KeyMaterial:
+    """New material for a key that there is: of the same kind and length."""
+    if record.transit is not None and record.transit.key_bytes:
+        return KeyMaterial(os.urandom(record.transit.key_bytes))
+    return generate(spec(record.spec))
+
+
+def refuse_imported(record: KeyRecord) -> None:
+    """Raise Conflict for a key whose versions all come from elsewhere."""
+    if record.transit is not None:
+        if record.transit.imported and not record.transit.allow_rotation:
+            raise Conflict(f"imported key {record.name} does not allow rotation within Vault")
+    elif record.origin != "generated":
         raise Conflict(
             f"Key {record.name} was imported.",
             hint="Import new material: keystead key import NAME --new-version.",
         )
-    return add_version(tx, scope, key_id, record, scope.prepared, origin="generated")
 
 
 def add_version(
@@ -182,6 +207,8 @@ def add_version(
     origin: str,
 ) -> KeyView:
     """Add a version and make it primary. The key must be active."""
+    if record.transit is not None and record.transit.soft_deleted:
+        raise Conflict(SOFT_DELETED, key=record.name)
     if record.state is not State.ACTIVE:
         raise KeyStateForbids(
             f"Key {record.name} is {record.state}; only an active key is rotated.",
@@ -193,6 +220,10 @@ def add_version(
     put_material(tx, scope, key_id, record, number, material)
     scope.key_version = number
     changed = msgspec.structs.replace(record, primary=number, versions=[*record.versions, added])
+    if changed.transit is not None:
+        imported = origin != "generated"
+        changed = with_transit(changed, imported=imported)
+        schedule_rotation(tx, scope.namespace, key_id, changed, scope.now)
     return save(tx, scope, key_id, changed)
 
 

@@ -21,6 +21,33 @@ class VersionState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     before_destruction: State | None = None
 
 
+class TransitSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What Vault's transit engine keeps of a key besides; ``type`` is its name for the spec.
+
+    ``kdf`` is ``hkdf`` or, in keys of old, ``counter``. ``imported`` until it is rotated here.
+    ``key_bytes`` is the length of an HMAC key. Times are Unix seconds.
+    """
+
+    type: str
+    derived: bool = False
+    kdf: str = "hkdf"
+    convergent: bool = False
+    allow_plaintext_backup: bool = False
+    min_decryption_version: int = 1
+    min_encryption_version: int = 0
+    min_available_version: int = 0
+    deletion_allowed: bool = False
+    auto_rotate_seconds: int = 0
+    imported: bool = False
+    allow_rotation: bool = False
+    key_bytes: int = 0
+    soft_deleted: bool = False
+    backed_up_at: float | None = None
+    backed_up_version: int = 0
+    restored_at: float | None = None
+    restored_version: int = 0
+
+
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A key without its material. Its record id is the key id: 32 hexadecimal digits."""
 
@@ -42,6 +69,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     grace_seconds: int = 600
     destroy_at: float | None = None
     before_destruction: State | None = None
+    transit: TransitSettings | None = None
 
     def version(self, number: int) -> VersionState | None:
         """The state of a version, or None. Versions are kept in order, counted from 1."""
@@ -52,13 +80,21 @@ class MaterialRecord(Discreet, frozen=True, kw_only=True, omit_defaults=True):
     """One version's material (see ``crypto.specs`` for its encoding) and its public part.
 
     ``public`` is SubjectPublicKeyInfo DER, or raw where no such form exists. Destroying a
-    version empties ``material`` and leaves the public part as a tombstone.
+    version empties ``material`` and leaves the public part as a tombstone. A version that was
+    imported as a public key has no material either: ``public_only``.
+
+    ``hmac_key`` and ``convergent_version`` are those of transit keys, which have an HMAC key
+    with each version; ``certificates`` is a chain in DER, the version's own first.
     """
 
     key_id: str
     version: int
     material: bytes
     public: bytes | None = None
+    public_only: bool = False
+    hmac_key: bytes = b""
+    convergent_version: int = 0
+    certificates: list[bytes] = []
 
 
 class AliasRecord(msgspec.Struct, frozen=True):
@@ -73,6 +109,12 @@ class WrappingKeyRecord(Discreet, frozen=True, kw_only=True):
     spec: str
     material: bytes
     expires_at: float
+
+
+class RotationRecord(msgspec.Struct, frozen=True):
+    """When a key is to be rotated by itself. The record id is the key id."""
+
+    due_at: float
 
 
 class MessageReservation(msgspec.Struct, frozen=True):
@@ -96,6 +138,7 @@ KEY = Kind(
 MATERIAL = Kind("key-material", MaterialRecord, parent_of=lambda r: r.key_id)
 ALIAS = Kind("key-alias", AliasRecord, parent_of=lambda r: r.key_id)
 WRAPPING_KEY = Kind("wrapping-key", WrappingKeyRecord, expires_of=lambda r: r.expires_at)
+ROTATION = Kind("key-rotation", RotationRecord, expires_of=lambda r: r.due_at)
 RESERVATION = Kind("key-messages", MessageReservation)
 
 
