@@ -47,6 +47,8 @@ SECTIONS = {
     "Secrets": {
         "secret": Entry("secrets", "secret", "Keep values such as passwords, in versions."),
         "mount": Entry("mount", "mount", "Where secrets engines and log-in methods answer."),
+        "database": Entry("database", "database", "Accounts at databases, for a time or kept."),
+        "lease": Entry("lease", "lease", "What was given out for a time."),
     },
     "Who may do what": {
         "login": Entry("login", "login", "Log in and keep the token for later commands."),

@@ -7,7 +7,7 @@ from typing import Any, Final
 from keystead.doors.vault.engine import Answer, Engine, Lease, Reply
 from keystead.doors.vault.request import VaultRequest
 from keystead.doors.vault.times import rfc3339
-from keystead.errors import InvalidRequest, NotFound
+from keystead.errors import InvalidRequest, NotFound, UpstreamUnavailable
 from keystead.operations.database import (
     ConfigureDatabase,
     DatabaseNames,
@@ -95,9 +95,10 @@ async def configure(request: VaultRequest, name: str) -> Reply:
                 name=_whole(request, name), root_rotation_statements=rotation, **given
             )
         )
-    except InvalidRequest as error:
-        error.message = f"error creating database object: {error.message}"
-        raise
+    except (InvalidRequest, UpstreamUnavailable) as error:
+        what = "error verifying connection: " if isinstance(error, UpstreamUnavailable) else ""
+        told = f"error creating database object: {what}{error.message}"
+        raise InvalidRequest(told) from None
     return None
 
 

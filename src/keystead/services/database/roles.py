@@ -40,8 +40,6 @@ def write_database_role(operation: WriteDatabaseRole, scope: Scope, tx: Transact
     record = msgspec.structs.replace(present or DatabaseRoleRecord(database=""), **given)
     if not record.database:
         raise InvalidRequest("database name is required", field="db_name")
-    if record.max_ttl_seconds and record.default_ttl_seconds > record.max_ttl_seconds:
-        raise InvalidRequest("default_ttl exceeds max_ttl", field="default_ttl")
     if record.credential_type == "rsa_private_key":
         require_rsa(record.credential_config)
     tx.put(DATABASE_ROLE, scope.namespace, place.id, record)
