@@ -12,6 +12,10 @@ NamespaceName = Annotated[
     str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}(/[a-z0-9][a-z0-9-]{0,62}){0,7}$(?!\n)")
 ]
 
+MetadataName = Annotated[str, Meta(min_length=1, max_length=128)]
+MetadataValue = Annotated[str, Meta(max_length=512)]
+CustomMetadata = Annotated[dict[MetadataName, MetadataValue], Meta(max_length=64)]
+
 
 class NamespaceView(Reply, frozen=True):
     name: str
@@ -19,6 +23,7 @@ class NamespaceView(Reply, frozen=True):
     sealed: bool
     created_at: float
     kek_version: int = 1
+    custom_metadata: dict[str, str] = {}
 
 
 class NamespacePage(Reply, frozen=True):
@@ -35,6 +40,19 @@ class CreateNamespace(Operation[NamespaceView], frozen=True, kw_only=True):
     effect: ClassVar[Effect] = Effect.CHANGE
 
     name: NamespaceName
+    custom_metadata: CustomMetadata = {}
+
+
+class DescribeNamespace(Operation[NamespaceView], frozen=True, kw_only=True):
+    """Change a namespace's custom metadata: what is null goes, what is not named stays."""
+
+    action: ClassVar[str] = "namespace:describe"
+    kind: ClassVar[str] = "namespace"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+    name: NamespaceName
+    custom_metadata: Annotated[dict[MetadataName, MetadataValue | None], Meta(max_length=64)]
 
 
 class ShowNamespace(Operation[NamespaceView], frozen=True, kw_only=True):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
 from keystead.operations.base import Access, Done, Effect, Operation, Reply
 
 ShareText = Annotated[str, Meta(min_length=1, max_length=1024)]
+HashName = Literal[
+    "sha2-224", "sha2-256", "sha2-384", "sha2-512",
+    "sha3-224", "sha3-256", "sha3-384", "sha3-512",
+]  # fmt: skip
 ShareCount = Annotated[int, Meta(ge=1, le=16)]
 
 
@@ -325,3 +329,19 @@ class CountThings(Operation[ThingCounts], frozen=True, kw_only=True):
     action: ClassVar[str] = "system:count"
     kind: ClassVar[str] = "system"
     effect: ClassVar[Effect] = Effect.READ
+
+
+class Digest(Reply, frozen=True):
+    digest: bytes
+
+
+class HashBytes(Operation[Digest], frozen=True, kw_only=True):
+    """Hash bytes (FIPS 180-4, FIPS 202), with no key."""
+
+    action: ClassVar[str] = "system:hash"
+    kind: ClassVar[str] = "system"
+    effect: ClassVar[Effect] = Effect.USE
+    audited: ClassVar[tuple[str, ...]] = ("algorithm",)
+
+    algorithm: HashName = "sha2-256"
+    input: bytes

@@ -5,6 +5,7 @@ def load_services() -> None:
     """Import every service, so that every operation has its handler."""
     from keystead.services import (  # noqa: F401
         audit,
+        host,
         mounts,
         namespaces,
         policies,

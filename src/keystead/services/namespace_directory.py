@@ -28,6 +28,7 @@ class NamespaceRecord(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float
     keks: list[WrappedKek]
     sealed: bool = False
+    custom_metadata: dict[str, str] = {}
 
     @property
     def kek_version(self) -> int:

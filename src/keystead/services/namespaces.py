@@ -15,6 +15,7 @@ from keystead.operations import Done
 from keystead.operations.namespaces import (
     CreateNamespace,
     DeleteNamespace,
+    DescribeNamespace,
     ListNamespaces,
     NamespacePage,
     NamespaceView,
@@ -39,6 +40,9 @@ from keystead.store.transaction import Reader, Transaction
 __all__ = ["NAMESPACE", "ROOT", "NamespaceRecord", "Namespaces", "all_namespaces", "sweep_remains"]
 
 
+MAX_METADATA = 64
+
+
 class RemainsRecord(msgspec.Struct, frozen=True):
     """A shredded namespace whose rows, which nobody can open any more, are still to go."""
 
@@ -61,9 +65,22 @@ def create_namespace(operation: CreateNamespace, scope: Scope, tx: Transaction) 
         parent=parent[0],
         created_at=scope.now,
         keks=[scope.house.keyring.new_kek(id, 1)],
+        custom_metadata=operation.custom_metadata,
     )
     tx.add(NAMESPACE, "", id, record)
     return _view(id, record, scope)
+
+
+@changes(DescribeNamespace)
+def describe_namespace(
+    operation: DescribeNamespace, scope: Scope, tx: Transaction
+) -> NamespaceView:
+    _, record = _find(operation.name, scope, tx)
+    merged = record.custom_metadata | operation.custom_metadata
+    kept = {name: value for name, value in merged.items() if value is not None}
+    if len(kept) > MAX_METADATA:
+        raise InvalidRequest(f"At most {MAX_METADATA} entries of custom metadata.")
+    return _replace(operation.name, scope, tx, custom_metadata=kept)
 
 
 @reads(ShowNamespace)
@@ -159,4 +176,5 @@ def _view(id: str, record: NamespaceRecord, scope: Scope) -> NamespaceView:
         sealed=record.sealed,
         created_at=record.created_at,
         kek_version=record.kek_version,
+        custom_metadata=record.custom_metadata,
     )

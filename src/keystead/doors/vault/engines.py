@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keystead.doors.vault import cubbyhole, database, jwt, kubernetes, kv1, kv2
+from keystead.doors.vault import cubbyhole, database, jwt, kubernetes, kv1, kv2, sys
 from keystead.doors.vault.engine import Engine
 
 
@@ -18,4 +18,5 @@ _ALL: tuple[Engine, ...] = (
     kubernetes.ENGINE,
     kv1.ENGINE,
     kv2.ENGINE,
+    sys.ENGINE,
 )

@@ -30,6 +30,7 @@ _WORDING: Final[Mapping[type[KeysteadError], str]] = {
     errors.Sealed: "Vault is sealed",
     errors.NamespaceSealed: "Namespace is sealed",
     errors.NotInitialized: "Vault is not initialized",
+    errors.AlreadyInitialized: "Vault is already initialized",
     errors.AskForRights: "permission denied",
     errors.UnsupportedOperation: "unsupported operation",
 }
