@@ -9,7 +9,7 @@ def rfc3339(seconds: float | None) -> str:
     """A time (Unix seconds) in UTC with microseconds (RFC 3339, 5.6); None is empty."""
     if seconds is None:
         return ""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def duration(seconds: int) -> str:

@@ -84,8 +84,8 @@ def write_metadata(operation: WriteSecretMetadata, scope: Scope, tx: Transaction
     place = locate(scope, operation.name, versioned=True)
     record = tx.get(SECRET, scope.namespace, place.id)
     scope.narrow("update" if record else "create")
-    require_mounted(tx, scope, place)
     if record is None:
+        require_mounted(tx, scope, place)
         record = SecretRecord(created_at=scope.now, updated_at=scope.now)
     given = _given(operation, Settings.__struct_fields__)
     settings = _checked(Settings, _Given, asdict(record.settings) | given)

@@ -86,7 +86,8 @@ def store_of(reader: Reader, scope: Scope, place: Place) -> StoreRecord:
 
 
 def require_mounted(tx: Transaction, scope: Scope, place: Place) -> None:
-    """Raise NotFound if the mount has been taken away since the request began: what is
-    written below it now would never be swept."""
+    """Raise NotFound if the mount has been taken away since the request began: what is made
+    below it now might never be swept. What is there already is still to be swept, and what
+    replaces it with it."""
     if tx.get(MOUNT, scope.namespace, place.mount.uuid) is None:
         raise NotFound("The store is not mounted any more.", store=place.mount.path)

@@ -156,7 +156,8 @@ def _add(
     data: Mapping[str, Any],
     cas: int | None,
 ) -> SecretVersion:
-    require_mounted(tx, scope, place)
+    if record is None:
+        require_mounted(tx, scope, place)
     store = store_of(tx, scope, place)
     versions.check_and_set(record, store, cas)
     added, dropped = versions.add(record, store, scope.now)
@@ -177,10 +178,10 @@ def _replace(
     """Write the one version that a store of version 1 keeps."""
     if not data:
         raise InvalidRequest("missing data fields")
-    require_mounted(tx, scope, place)
     _put_value(tx, scope, place, 1, data)
     state = VersionState(1, scope.now)
     if record is None:
+        require_mounted(tx, scope, place)
         record = SecretRecord(
             created_at=scope.now, updated_at=scope.now, versions=[state], current=1, oldest=1
         )
