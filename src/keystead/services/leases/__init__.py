@@ -7,3 +7,7 @@ Each stage is a kind of record of its own, all with the lease's id, so that find
 due in a stage, or what fails, never looks at the million that are well. A lease is pending
 before what it is for exists, so a crash leaves nothing behind that nobody takes back.
 """
+
+from keystead.services.leases.ending import expire_of_token
+
+__all__ = ["expire_of_token"]
