@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar, Final, NamedTuple
 
 from msgspec import Meta
 
@@ -10,6 +10,10 @@ from keystead.operations.base import Access, Done, Effect, Input, Operation, Rep
 
 MountPath = Annotated[str, Meta(min_length=1, max_length=512)]
 """Such as ``secret`` or ``auth/approle``; slashes at either end do not matter."""
+
+
+SECRETS_ENGINES: Final = frozenset({"kv", "transit", "database", "totp"})
+LOGIN_METHODS: Final = frozenset({"approle", "userpass", "cert", "jwt", "oidc", "kubernetes"})
 
 
 class MountConfig(Input, frozen=True, omit_defaults=True):

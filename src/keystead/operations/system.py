@@ -324,7 +324,7 @@ class ThingCounts(Reply, frozen=True):
 
 
 class CountThings(Operation[ThingCounts], frozen=True, kw_only=True):
-    """Count the live service tokens and the entities of this namespace."""
+    """Count the service tokens of the whole server, and the entities of this namespace."""
 
     action: ClassVar[str] = "system:count"
     kind: ClassVar[str] = "system"

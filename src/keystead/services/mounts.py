@@ -12,6 +12,8 @@ import msgspec
 from keystead.errors import InvalidRequest, NotFound, PermissionDenied, UnsupportedOperation
 from keystead.operations import Done, Resource
 from keystead.operations.mounts import (
+    LOGIN_METHODS,
+    SECRETS_ENGINES,
     AskUnknownPath,
     CreateMount,
     DeleteMount,
@@ -37,8 +39,6 @@ from keystead.store.kinds import Kind
 if TYPE_CHECKING:
     from keystead.store.transaction import Reader, Transaction
 
-SECRETS_ENGINES: Final = frozenset({"kv", "transit", "database", "totp"})
-LOGIN_METHODS: Final = frozenset({"approle", "userpass", "cert", "jwt", "oidc", "kubernetes"})
 RELOAD_ON: Final = frozenset({MOUNT.name, "namespace"})
 """Kinds whose changes the mount table must hear of."""
 

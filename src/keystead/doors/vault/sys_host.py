@@ -14,6 +14,7 @@ from keystead.doors.vault.sys_mounts import BUILTIN_VERSION
 from keystead.doors.vault.sys_seal import CLUSTER_NAME
 from keystead.doors.vault.times import rfc3339
 from keystead.errors import InvalidRequest, NotFound, UnsupportedOperation
+from keystead.operations.mounts import LOGIN_METHODS, SECRETS_ENGINES
 from keystead.operations.system import (
     CountThings,
     ServerView,
@@ -21,7 +22,6 @@ from keystead.operations.system import (
     ShowServer,
     ShowStatus,
 )
-from keystead.services.mounts import LOGIN_METHODS, SECRETS_ENGINES
 
 ENGINE = Engine("sys-host")
 

@@ -12,6 +12,7 @@ from typing import Any
 from keystead.doors.vault.bare import bare, repeated
 from keystead.doors.vault.engine import Engine, Reply
 from keystead.doors.vault.request import VaultRequest
+from keystead.doors.vault.shares import share_of
 from keystead.doors.vault.sys_seal import share_texts
 from keystead.doors.vault.times import rfc3339
 from keystead.errors import InvalidRequest, NotFound, UnsupportedOperation
@@ -30,7 +31,6 @@ from keystead.operations.system import (
     StartRekey,
     VerifyRekey,
 )
-from keystead.seal.share_bytes import share_of
 
 ENGINE = Engine("sys-rekey")
 

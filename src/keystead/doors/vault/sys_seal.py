@@ -9,6 +9,7 @@ from typing import Any, Final
 from keystead.doors.vault.bare import bare
 from keystead.doors.vault.engine import Engine, Reply
 from keystead.doors.vault.request import VaultRequest
+from keystead.doors.vault.shares import pack_share, share_of
 from keystead.errors import InvalidRequest
 from keystead.operations.system import (
     Initialize,
@@ -18,7 +19,6 @@ from keystead.operations.system import (
     ShowStatus,
     Unseal,
 )
-from keystead.seal.share_bytes import pack_share, share_of
 
 ENGINE = Engine("sys-seal")
 
