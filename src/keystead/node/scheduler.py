@@ -24,11 +24,13 @@ from keystead.services.keys.records import KEY, WRAPPING_KEY
 from keystead.services.keys.usage import write_usage
 from keystead.services.leases.issuing import adopt_pending
 from keystead.services.leases.revoker import Revoker
+from keystead.services.leases.views import lease_census
 from keystead.services.mounts import REMAINS
 from keystead.services.namespaces import sweep_remains
 from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
 from keystead.services.secrets.sweeping import SWEPT as SWEPT_SECRETS
 from keystead.store.kinds import Kind
+from keystead.telemetry.families import LEASE_STATES, LEASES
 
 USAGE_SECONDS = 5.0
 REAP_SECONDS = 30.0
@@ -101,11 +103,15 @@ class Scheduler:
         self._house.metrics.refresh()
 
     async def count_keys(self) -> None:
-        """Count keys by state and age for the metrics."""
+        """Count keys by state and age, and leases by state, for the metrics."""
         house = self._house
         if not house.seal.sealed:
             census = await house.store.read(lambda reader: take_census(reader, house))
             publish_census(house.metrics, census)
+            namespaces = list(house.namespaces.names())
+            counted = await house.store.read(lambda reader: lease_census(reader, namespaces))
+            for state in LEASE_STATES:
+                house.metrics.set(LEASES, counted[state], state)
 
     async def end_leases(self) -> None:
         """Take back leases that are due, those first that a crash left half made."""

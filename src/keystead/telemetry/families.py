@@ -18,6 +18,7 @@ KEY_STATES: Final = (
     "pending-destruction",
     "destroyed",
 )
+LEASE_STATES: Final = ("live", "revoking", "failed", "irrevocable")
 KEY_AGES_DAYS: Final = (("30", 30), ("90", 90), ("365", 365), ("older", None))
 """Ages of primary versions: at most so many days (and more than the one before)."""
 
@@ -99,6 +100,13 @@ KEYS: Final = Family(
     (("state", KEY_STATES), ("max_age_days", tuple(name for name, _ in KEY_AGES_DAYS))),
     across="max",
 )
+LEASES: Final = Family(
+    "keystead_leases",
+    "gauge",
+    "Leases by state; what is irrevocable could not be taken back many times.",
+    (("state", LEASE_STATES),),
+    across="max",
+)
 WORKER_MEMORY: Final = Family(
     "keystead_worker_resident_memory_bytes",
     "gauge",
@@ -121,6 +129,7 @@ FAMILIES: Final = (
     SINK_LAG,
     SEALED,
     KEYS,
+    LEASES,
     WORKER_MEMORY,
     WORKER_CPU,
 )

@@ -151,3 +151,14 @@ def test_a_listing_goes_from_segment_to_segment(clerk: Any) -> None:
     assert page.keys == [f"{n:05}" for n in range(7)]
     assert keys("m/creds/r/", after=page.next, limit=2).keys == ["00007", "00008"]
     assert keys("nothing/").keys == []
+
+
+def test_how_many_leases_fail_is_a_metric(clerk: Any, ledger: Any) -> None:
+    clerk.lease("m/creds/r/a", seconds=60)
+    clerk.lease("m/creds/r/b", seconds=600)
+    ledger.down = True
+    clerk.pass_time(61)
+    clerk.office.run(clerk.office.worker._scheduler.count_keys())
+    rendered = clerk.office.house.metrics.render().decode()
+    assert 'keystead_leases{state="live"} 1' in rendered
+    assert 'keystead_leases{state="failed"} 1' in rendered

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
-from keystead.errors import InvalidRequest
+from keystead.errors import InvalidRequest, NamespaceSealed
 from keystead.operations.leases import (
     CountLeases,
     LeaseCount,
@@ -127,9 +130,18 @@ def count_leases(operation: CountLeases, scope: Scope, reader: Reader) -> LeaseC
     )
 
 
-def revoking_in(reader: Reader, namespace: str, prefix: str = "") -> Any:
+def lease_census(reader: Reader, namespaces: Iterable[str]) -> Counter[str]:
+    """Count the leases of all namespaces by state; those being revoked of sealed ones not."""
+    counted = Counter(live=reader.count(LIVE))
+    for namespace in namespaces:
+        with contextlib.suppress(NamespaceSealed):
+            counted.update(state_of(lease) for _, lease in revoking_in(reader, namespace))
+    return counted
+
+
+def revoking_in(reader: Reader, namespace: str) -> Iterator[tuple[str, LeaseRecord]]:
     """Every lease of a namespace that is being revoked, as (id, lease)."""
     after = ""
-    while page := reader.list(REVOKING, namespace, prefix=prefix, after=after, limit=_PAGE):
+    while page := reader.list(REVOKING, namespace, after=after, limit=_PAGE):
         yield from page
         after = page[-1][0]
