@@ -52,7 +52,7 @@ class MariaDB:
             f"plugin-load-add={PLUGIN}.so\n"
             f"hashicorp-key-management-vault-url={address}/v1/team/mariadb\n"
             f"hashicorp-key-management-token={token}\n"
-            "hashicorp-key-management-check-kv-version=off\nhashicorp-key-management-timeout=3\nhashicorp-key-management-max-retries=1\n"
+            "hashicorp-key-management-timeout=3\nhashicorp-key-management-max-retries=1\n"
             "hashicorp-key-management-cache-version-timeout=500\n"
             "innodb-encrypt-tables=ON\ninnodb-encrypt-log=ON\n"
             "innodb-encryption-threads=2\ninnodb-encryption-rotate-key-age=1\n"
