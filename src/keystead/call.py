@@ -37,17 +37,20 @@ class PathRequest:
     ``path`` is relative to the call's namespace, without a leading slash; that of a listing
     ends in one. ``capability`` is ``read``, ``list``, ``delete``, ``patch``, ``create``,
     ``update`` or ``write`` (create or update: the service narrows it). ``sudo``: the path
-    needs that capability besides. ``grants``: who may write here may hand out any role.
+    needs that capability besides. ``grants``: the rights beyond the operation's own that who
+    may write here has: True for all of them (whoever says how others log in hands out roles).
     ``parameters`` gives the decoded body when a policy looks at it. ``wrap_ttl`` is the
-    lifetime in seconds that the reply is to be wrapped for, or None.
+    lifetime in seconds that the reply is to be wrapped for, or None. ``admitted``: its rate
+    limit has let the request in.
     """
 
     path: str
     capability: str
     sudo: bool = False
-    grants: bool = False
+    grants: bool | frozenset[str] = False
     parameters: Callable[[], Mapping[str, Any]] = field(default=dict, repr=False)
     wrap_ttl: int | None = None
+    admitted: bool = False
 
 
 @dataclass(slots=True)

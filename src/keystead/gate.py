@@ -117,6 +117,7 @@ class Gate:
             house.seal.require_unsealed()
             if house.feed.stale():
                 await self._catch_up(shape)
+            house.quotas.admit(scope.call)
         if shape.needs_principal and scope.principal is ANONYMOUS:
             principal = house.authenticator.cached(scope.call)  # 1
             scope.principal = principal or await self._authenticate(scope)
@@ -277,8 +278,9 @@ class Gate:
         decision = self._decide(scope, action, resource, NO_CONTEXT)
         if not decision.silent or scope.call.path is None:
             return decision.allowed
-        sudo = not scope.call.path.grants
-        return self._ask_paths(scope, sudo=sudo) is PathVerdict.ALLOWED
+        grants = scope.call.path.grants
+        granted = grants if isinstance(grants, bool) else action in grants
+        return self._ask_paths(scope, sudo=not granted) is PathVerdict.ALLOWED
 
     def _narrow(self, scope: Scope, capability: str) -> None:
         if scope.principal.root or scope.call.path is None:

@@ -129,7 +129,7 @@ def test_a_path_gives_no_rights_beyond_its_own_operation(office: Any, rights: Ri
 
 
 def test_a_path_where_rights_are_handed_out_gives_any_role(office: Any, rights: Rights) -> None:
-    rights.allow("auth/approle/role/ci", "write")
+    rights.allow("auth/approle/role/ci", "write", "create")
     wanted = WriteAppRole(name="ci", roles=["admin"])
     with pytest.raises(PermissionDenied):
         office.perform(wanted, token=office.token(), **at("auth/approle/role/ci", "write"))

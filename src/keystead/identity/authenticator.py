@@ -113,10 +113,16 @@ class Authenticator:
             authority.deadline,
             authority.networks,
             authority.depends_on,
+            (token, authority),
         )
         if not entry.principal.uses_limited:
             self._entries.keep(key, entry, snapshot)
         return self._admit(entry, call)
+
+    def at_hand(self, call: Call) -> tuple[TokenRecord, Authority] | None:
+        """The caller's token and what it gives, if known without asking storage."""
+        entry = self._entries.find(digest(call.token))
+        return None if entry is None else entry.known
 
     def record_of(self, text: str, reader: Reader) -> TokenRecord | None:
         """The record of a token, alive or not; None if there is none in storage.
@@ -195,7 +201,7 @@ class Authenticator:
         return text
 
     def _admit(self, entry: Entry, call: Call) -> Principal:
-        principal, deadline, networks, _ = entry
+        principal, deadline, networks = entry.principal, entry.deadline, entry.networks
         if deadline != inf and deadline <= self._clock():
             raise Unauthenticated
         if networks and not all(allows(bound, call.source_ip) for bound in networks):
@@ -222,4 +228,5 @@ def _principal(token: TokenRecord, authority: Authority) -> Principal:
         expires_at=None if authority.deadline == inf else authority.deadline,
         token_parent=token.parent,
         uses_limited=token.uses_left is not None,
+        without_default=token.without_default,
     )

@@ -7,9 +7,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from keystead.identity.cidr import Networks
-from keystead.identity.lineage import Place
+from keystead.identity.lineage import Authority, Place
 from keystead.identity.principal import Principal
-from keystead.identity.records import METHODS, TOKEN
+from keystead.identity.records import METHODS, TOKEN, TokenRecord
 from keystead.identity.standings import GIVES_ROLES
 
 if TYPE_CHECKING:
@@ -21,12 +21,16 @@ _EVERYTHING = frozenset({"namespace", "seal"})
 
 
 class Entry(NamedTuple):
-    """A credential that is good until ``deadline`` (Unix seconds) from within ``networks``."""
+    """A credential that is good until ``deadline`` (Unix seconds) from within ``networks``.
+
+    ``known`` is its record and what that gives, to be shown to its holder.
+    """
 
     principal: Principal
     deadline: float
     networks: tuple[Networks, ...]
     depends_on: tuple[Place, ...]
+    known: tuple[TokenRecord, Authority] | None = None
 
 
 class Entries:

@@ -8,7 +8,7 @@ holds for all below at once, and revoking one record ends a whole tree.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ class Authority:
     deadline: float
     networks: tuple[Networks, ...]
     depends_on: tuple[Place, ...]
+    parent_accessor: str = ""
 
 
 def incarnation(principal: str, method: Method) -> str:
@@ -66,10 +67,11 @@ def trace(
         depends_on.append((TOKEN.name, "", parent_id))
     for record in line:
         _require_alive(record, now)
+    parent_accessor = line[1].accessor if len(line) > 1 else ""
     authority = _first(reader, line.pop(), tuple(depends_on), standing_of)
     while line:
         authority = descend(reader, line.pop(), authority, standing_of)
-    return authority
+    return replace(authority, parent_accessor=parent_accessor)
 
 
 def _require_alive(record: TokenRecord, now: float) -> None:

@@ -42,7 +42,8 @@ class Principal:
     is the identifier of its home namespace; ``roles`` are all it has, with those its groups
     give and those its roles include. ``accessor`` names its token without being it.
     ``uses_limited``: each request must spend one use before it is served.
-    ``entity`` is who is behind the token, where one is known.
+    ``entity`` is who is behind the token, where one is known. ``without_default``: the path
+    policy ``default``, which speaks for everybody, does not speak for it.
     ``cache_key`` is equal for callers about whom policy cannot decide differently.
     """
 
@@ -57,6 +58,7 @@ class Principal:
     token_parent: str = ""
     uses_limited: bool = False
     entity: EntityInfo | None = None
+    without_default: bool = False
     cache_key: tuple[object, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

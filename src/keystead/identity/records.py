@@ -17,13 +17,20 @@ from keystead.store.kinds import Kind
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Lifetimes in seconds, uses and networks of tokens; 0 and [] place no demand."""
+    """Lifetimes in seconds, uses and networks of tokens; 0 and [] place no demand.
+
+    ``explicit_max_ttl_seconds`` ends periodic tokens too. ``without_default``: path policies'
+    ``default`` does not speak for them. ``kind`` is ``batch``, or empty for service tokens.
+    """
 
     ttl_seconds: int = 0
     max_ttl_seconds: int = 0
     period_seconds: int = 0
     max_uses: int = 0
     bound_cidrs: list[str] = []
+    explicit_max_ttl_seconds: int = 0
+    without_default: bool = False
+    kind: str = ""
 
 
 class TokenRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -34,6 +41,8 @@ class TokenRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ``roles`` None: all that its parent has; otherwise those named, of which the ones its
     parent lacks must be among ``granted``. ``without_groups``: it was narrowed to fewer
     roles than its principal has, so what groups give is left out. Times are Unix seconds.
+    ``fixed``: it cannot be renewed. ``made_at`` is the path that it was made at, where the
+    protocol has paths; ``made_as`` the token role that it was made by.
     """
 
     accessor: str
@@ -53,6 +62,15 @@ class TokenRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     without_groups: bool = False
     batch: bool = False
     root: bool = False
+    display_name: str = ""
+    metadata: dict[str, str] = {}
+    explicit_max_ttl_seconds: int = 0
+    max_uses: int = 0
+    without_default: bool = False
+    fixed: bool = False
+    made_at: str = ""
+    made_as: str = ""
+    renewed_at: float | None = None
 
     @property
     def method(self) -> str:
@@ -63,6 +81,23 @@ class TokenRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     def parent_token(self) -> str:
         """The record id of the token it is a child of, or empty."""
         return "" if "/" in self.parent else self.parent
+
+
+class TokenRoleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What tokens made by this token role may be; the record id is the name.
+
+    Lists of roles: what may be asked for and what not, by name and by pattern with ``*``.
+    """
+
+    allowed: list[str] = []
+    allowed_patterns: list[str] = []
+    disallowed: list[str] = []
+    disallowed_patterns: list[str] = []
+    orphan: bool = False
+    fixed: bool = False
+    path_suffix: str = ""
+    kind: str = ""
+    limits: Limits = Limits()
 
 
 class UserRecord(Discreet, frozen=True, kw_only=True, omit_defaults=True):
@@ -95,6 +130,8 @@ class SecretIdRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     expires_at: float | None = None
     uses_left: int | None = None
     bound_cidrs: list[str] = []
+    token_bound_cidrs: list[str] = []
+    metadata: dict[str, str] = {}
 
 
 class CertificateRoleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -156,6 +193,7 @@ TOKEN = Kind(
     parent_of=lambda r: r.parent,
     expires_of=lambda r: r.expires_at,
 )
+TOKEN_ROLE = Kind("token-role", TokenRoleRecord)
 USER = Kind("user", UserRecord)
 APPROLE = Kind("approle", AppRoleRecord, name_of=lambda r: r.incarnation)
 SECRET_ID = Kind(
@@ -172,9 +210,7 @@ ROLE = Kind("role", RoleRecord)
 GROUP = Kind("group", GroupRecord)
 MEMBERSHIP = Kind("group-member", MembershipRecord, parent_of=lambda r: r.principal)
 
-Method = (
-    UserRecord | AppRoleRecord | CertificateRoleRecord | JwtRoleRecord | KubernetesRoleRecord
-)
+Method = UserRecord | AppRoleRecord | CertificateRoleRecord | JwtRoleRecord | KubernetesRoleRecord
 METHODS: dict[str, Kind[Any]] = {
     "user": USER,
     "approle": APPROLE,

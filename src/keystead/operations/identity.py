@@ -14,6 +14,8 @@ from msgspec import Meta
 from keystead.operations.base import Access, Done, Effect, Input, Operation, Page, Reply
 
 PrincipalName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$(?!\n)")]
+MethodName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@/-]{0,255}$(?!\n)")]
+"""How a log-in method is called; with a slash, it belongs to a mount other than the usual."""
 RoleName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$(?!\n)")]
 Roles = Annotated[list[RoleName], Meta(max_length=64)]
 Seconds = Annotated[int, Meta(ge=0, le=10 * 365 * 86_400)]
@@ -26,6 +28,8 @@ class TokenLimits(Input, frozen=True, kw_only=True):
 
     ``period_seconds``: renewing sets the lifetime to this, without a maximum.
     ``max_uses``: requests after which the token ends; 0 is without limit.
+    ``explicit_max_ttl_seconds`` ends periodic tokens too. ``without_default``: the path policy
+    ``default`` does not speak for the tokens. ``kind``: ``batch`` or, empty, ``service``.
     """
 
     ttl_seconds: Seconds = 0
@@ -33,10 +37,17 @@ class TokenLimits(Input, frozen=True, kw_only=True):
     period_seconds: Seconds = 0
     max_uses: Count = 0
     bound_cidrs: Cidrs = []
+    explicit_max_ttl_seconds: Seconds = 0
+    without_default: bool = False
+    kind: Annotated[str, Meta(pattern=r"^(|service|batch)$(?!\n)")] = ""
 
 
 class TokenView(Reply, frozen=True):
-    """A token as callers see it; never the token itself. Times are Unix seconds."""
+    """A token as callers see it; never the token itself. Times are Unix seconds.
+
+    ``ttl_seconds`` is its lifetime when it was made; ``made_at`` the path it was made at and
+    ``made_as`` the token role it was made by, if any.
+    """
 
     accessor: str
     principal: str
@@ -52,6 +63,17 @@ class TokenView(Reply, frozen=True):
     orphan: bool = False
     renewable: bool = False
     root: bool = False
+    ttl_seconds: int = 0
+    explicit_max_ttl_seconds: int = 0
+    max_uses: int = 0
+    display_name: str = ""
+    metadata: dict[str, str] = {}
+    without_default: bool = False
+    made_at: str = ""
+    made_as: str = ""
+    renewed_at: float | None = None
+    entity_id: str = ""
+    entity_roles: list[str] = []
 
 
 class IssuedToken(Reply, frozen=True):
@@ -66,6 +88,8 @@ class CreateToken(Operation[IssuedToken], frozen=True, kw_only=True):
 
     ``kind``: ``service`` (stored, revocable) or ``batch`` (self-contained, not stored: it
     ends by its lifetime or with its parent). Without ``name`` the token is for the caller itself.
+    ``token_role``: the settings that such tokens have; needs ``token-role:use`` on it.
+    ``text``: what the token shall be, which only root may choose. ``renewable`` False: never.
     """
 
     action: ClassVar[str] = "token:create"
@@ -79,6 +103,21 @@ class CreateToken(Operation[IssuedToken], frozen=True, kw_only=True):
     token_kind: str = "service"  # noqa: S105 - a kind of token, not a token
     orphan: bool = False
     limits: TokenLimits = TokenLimits()
+    display_name: Annotated[str, Meta(max_length=256)] = ""
+    metadata: Annotated[dict[str, str], Meta(max_length=64)] = {}
+    renewable: bool = True
+    token_role: str = ""
+    text: Annotated[str, Meta(min_length=4, max_length=256)] | None = None
+
+
+class FindToken(Operation[TokenView], frozen=True, kw_only=True):
+    """Look up a token by its text, as who holds it can."""
+
+    action: ClassVar[str] = "token:find"
+    kind: ClassVar[str] = "token"
+    effect: ClassVar[Effect] = Effect.READ
+
+    token: Annotated[str, Meta(max_length=8_192)]
 
 
 class LookupToken(Operation[TokenView], frozen=True, kw_only=True):
@@ -169,6 +208,83 @@ class ReapTokens(Operation[Done], frozen=True, kw_only=True):
     effect: ClassVar[Effect] = Effect.CHANGE
 
 
+# --- token roles ------------------------------------------------------------------------
+
+
+class TokenRoleView(Reply, frozen=True):
+    """What tokens made by a token role may be."""
+
+    name: str
+    allowed: list[str] = []
+    allowed_patterns: list[str] = []
+    disallowed: list[str] = []
+    disallowed_patterns: list[str] = []
+    orphan: bool = False
+    renewable: bool = True
+    path_suffix: str = ""
+    token_kind: str = ""
+    limits: TokenLimits = TokenLimits()
+
+
+class TokenRoleNames(Reply, frozen=True):
+    names: list[str]
+    next: str = ""
+
+
+class WriteTokenRole(Operation[TokenRoleView], frozen=True, kw_only=True):
+    """Create or replace a token role: the settings that tokens made by it have.
+
+    ``allowed`` and ``allowed_patterns`` (with ``*``) are roles that may be asked for, though the
+    caller lacks them; without either, those that the caller has. What is disallowed never is.
+    """
+
+    action: ClassVar[str] = "token-role:write"
+    kind: ClassVar[str] = "token-role"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+    name: MethodName
+    allowed: Roles = []
+    allowed_patterns: Annotated[list[str], Meta(max_length=64)] = []
+    disallowed: Annotated[list[str], Meta(max_length=64)] = []
+    disallowed_patterns: Annotated[list[str], Meta(max_length=64)] = []
+    orphan: bool = False
+    renewable: bool = True
+    path_suffix: Annotated[str, Meta(max_length=128)] = ""
+    token_kind: str = ""
+    limits: TokenLimits = TokenLimits()
+
+
+class ShowTokenRole(Operation[TokenRoleView], frozen=True, kw_only=True):
+    """Show a token role."""
+
+    action: ClassVar[str] = "token-role:show"
+    kind: ClassVar[str] = "token-role"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.READ
+
+    name: MethodName
+
+
+class ListTokenRoles(Page, Operation[TokenRoleNames], frozen=True, kw_only=True):
+    """List token roles."""
+
+    action: ClassVar[str] = "token-role:list"
+    kind: ClassVar[str] = "token-role"
+    effect: ClassVar[Effect] = Effect.READ
+
+
+class DeleteTokenRole(Operation[Done], frozen=True, kw_only=True):
+    """Delete a token role; tokens made by it stay."""
+
+    action: ClassVar[str] = "token-role:delete"
+    kind: ClassVar[str] = "token-role"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.CHANGE
+
+    name: MethodName
+
+
 # --- AppRole ----------------------------------------------------------------------------
 
 
@@ -189,20 +305,24 @@ class AppRoleNames(Reply, frozen=True):
 
 
 class WriteAppRole(Operation[AppRoleView], frozen=True, kw_only=True):
-    """Create or replace an AppRole: how one application logs in, and its roles."""
+    """Create or replace an AppRole: how one application logs in, and its roles.
+
+    ``role_id`` chooses the role identifier; without, it stays, or is made at random.
+    """
 
     action: ClassVar[str] = "approle:write"
     kind: ClassVar[str] = "approle"
     names: ClassVar[str | None] = "name"
     effect: ClassVar[Effect] = Effect.CHANGE
 
-    name: PrincipalName
+    name: MethodName
     roles: Roles = []
     bind_secret_id: bool = True
     secret_id_ttl_seconds: Seconds = 0
     secret_id_max_uses: Count = 0
     secret_id_bound_cidrs: Cidrs = []
     limits: TokenLimits = TokenLimits()
+    role_id: Annotated[str, Meta(min_length=1, max_length=4_096)] | None = None
 
 
 class ShowAppRole(Operation[AppRoleView], frozen=True, kw_only=True):
@@ -213,7 +333,7 @@ class ShowAppRole(Operation[AppRoleView], frozen=True, kw_only=True):
     names: ClassVar[str | None] = "name"
     effect: ClassVar[Effect] = Effect.READ
 
-    name: PrincipalName
+    name: MethodName
 
 
 class ListAppRoles(Page, Operation[AppRoleNames], frozen=True, kw_only=True):
@@ -232,7 +352,7 @@ class DeleteAppRole(Operation[Done], frozen=True, kw_only=True):
     names: ClassVar[str | None] = "name"
     effect: ClassVar[Effect] = Effect.CHANGE
 
-    name: PrincipalName
+    name: MethodName
 
 
 class SecretId(Reply, frozen=True):
@@ -250,6 +370,8 @@ class SecretIdView(Reply, frozen=True):
     expires_at: float | None = None
     uses_left: int | None = None
     bound_cidrs: list[str] = []
+    token_bound_cidrs: list[str] = []
+    metadata: dict[str, str] = {}
 
 
 class SecretIds(Reply, frozen=True):
@@ -257,7 +379,11 @@ class SecretIds(Reply, frozen=True):
 
 
 class CreateSecretId(Operation[SecretId], frozen=True, kw_only=True):
-    """Make a secret identifier with which an AppRole logs in."""
+    """Make a secret identifier with which an AppRole logs in.
+
+    ``metadata`` is passed on to its tokens, which are bound to ``token_bound_cidrs`` too.
+    ``text`` chooses the secret identifier; without, it has 256 random bits.
+    """
 
     action: ClassVar[str] = "approle:create-secret-id"
     kind: ClassVar[str] = "approle"
@@ -265,10 +391,25 @@ class CreateSecretId(Operation[SecretId], frozen=True, kw_only=True):
     effect: ClassVar[Effect] = Effect.CHANGE
     secret_reply: ClassVar[bool] = True
 
-    name: PrincipalName
+    name: MethodName
     ttl_seconds: Seconds = 0
     max_uses: Count = 0
     bound_cidrs: Cidrs = []
+    token_bound_cidrs: Cidrs = []
+    metadata: Annotated[dict[str, str], Meta(max_length=64)] = {}
+    text: Annotated[str, Meta(min_length=1, max_length=4_096)] | None = None
+
+
+class FindSecretId(Operation[SecretIdView], frozen=True, kw_only=True):
+    """Look up a secret identifier of an AppRole by its text."""
+
+    action: ClassVar[str] = "approle:find-secret-id"
+    kind: ClassVar[str] = "approle"
+    names: ClassVar[str | None] = "name"
+    effect: ClassVar[Effect] = Effect.READ
+
+    name: MethodName
+    secret_id: Annotated[str, Meta(max_length=4_096)]
 
 
 class ListSecretIds(Operation[SecretIds], frozen=True, kw_only=True):
@@ -279,7 +420,7 @@ class ListSecretIds(Operation[SecretIds], frozen=True, kw_only=True):
     names: ClassVar[str | None] = "name"
     effect: ClassVar[Effect] = Effect.READ
 
-    name: PrincipalName
+    name: MethodName
 
 
 class DestroySecretId(Operation[Done], frozen=True, kw_only=True):
@@ -291,12 +432,15 @@ class DestroySecretId(Operation[Done], frozen=True, kw_only=True):
     effect: ClassVar[Effect] = Effect.CHANGE
     audited: ClassVar[tuple[str, ...]] = ("accessor",)
 
-    name: PrincipalName
+    name: MethodName
     accessor: str
 
 
 class LoginAppRole(Operation[IssuedToken], frozen=True, kw_only=True):
-    """Log in with a role identifier and a secret identifier."""
+    """Log in with a role identifier and a secret identifier.
+
+    ``mount``: the AppRole must belong to this one; empty for the usual.
+    """
 
     action: ClassVar[str] = "approle:login"
     kind: ClassVar[str] = "approle"
@@ -305,8 +449,9 @@ class LoginAppRole(Operation[IssuedToken], frozen=True, kw_only=True):
     audited: ClassVar[tuple[str, ...]] = ("role_id",)
     secret_reply: ClassVar[bool] = True
 
-    role_id: Annotated[str, Meta(max_length=256)]
-    secret_id: Annotated[str, Meta(max_length=256)] = ""
+    role_id: Annotated[str, Meta(max_length=4_096)]
+    secret_id: Annotated[str, Meta(max_length=4_096)] = ""
+    mount: str | None = None
 
 
 # --- user and password ------------------------------------------------------------------
@@ -331,7 +476,7 @@ class WriteUser(Operation[UserView], frozen=True, kw_only=True):
     names: ClassVar[str | None] = "name"
     effect: ClassVar[Effect] = Effect.CHANGE
 
-    name: PrincipalName
+    name: MethodName
     password: Annotated[str, Meta(min_length=12, max_length=1024)] | None = None
     roles: Roles = []
     limits: TokenLimits = TokenLimits()
@@ -345,7 +490,7 @@ class SetPassword(Operation[Done], frozen=True, kw_only=True):
     names: ClassVar[str | None] = "name"
     effect: ClassVar[Effect] = Effect.CHANGE
 
-    name: PrincipalName
+    name: MethodName
     password: Annotated[str, Meta(min_length=12, max_length=1024)]
 
 
@@ -357,15 +502,17 @@ class ShowUser(Operation[UserView], frozen=True, kw_only=True):
     names: ClassVar[str | None] = "name"
     effect: ClassVar[Effect] = Effect.READ
 
-    name: PrincipalName
+    name: MethodName
 
 
 class ListUsers(Page, Operation[UserNames], frozen=True, kw_only=True):
-    """List users."""
+    """List users: those of a log-in ``mount`` (empty: the usual one), or all."""
 
     action: ClassVar[str] = "user:list"
     kind: ClassVar[str] = "user"
     effect: ClassVar[Effect] = Effect.READ
+
+    mount: str | None = None
 
 
 class DeleteUser(Operation[Done], frozen=True, kw_only=True):
@@ -376,7 +523,7 @@ class DeleteUser(Operation[Done], frozen=True, kw_only=True):
     names: ClassVar[str | None] = "name"
     effect: ClassVar[Effect] = Effect.CHANGE
 
-    name: PrincipalName
+    name: MethodName
 
 
 class LoginUser(Operation[IssuedToken], frozen=True, kw_only=True):
@@ -389,7 +536,7 @@ class LoginUser(Operation[IssuedToken], frozen=True, kw_only=True):
     access: ClassVar[Access] = Access.ANYONE
     secret_reply: ClassVar[bool] = True
 
-    name: PrincipalName
+    name: MethodName
     password: Annotated[str, Meta(max_length=1024)]
 
 
@@ -422,7 +569,7 @@ class WriteCertificateRole(Operation[CertificateRoleView], frozen=True, kw_only=
     names: ClassVar[str | None] = "name"
     effect: ClassVar[Effect] = Effect.CHANGE
 
-    name: PrincipalName
+    name: MethodName
     ca_pem: Annotated[str, Meta(max_length=65_536)]
     roles: Roles = []
     allowed_common_names: list[str] = []
@@ -439,7 +586,7 @@ class ShowCertificateRole(Operation[CertificateRoleView], frozen=True, kw_only=T
     names: ClassVar[str | None] = "name"
     effect: ClassVar[Effect] = Effect.READ
 
-    name: PrincipalName
+    name: MethodName
 
 
 class ListCertificateRoles(Page, Operation[CertificateRoleNames], frozen=True, kw_only=True):
@@ -458,7 +605,7 @@ class DeleteCertificateRole(Operation[Done], frozen=True, kw_only=True):
     names: ClassVar[str | None] = "name"
     effect: ClassVar[Effect] = Effect.CHANGE
 
-    name: PrincipalName
+    name: MethodName
 
 
 class LoginCertificate(Operation[IssuedToken], frozen=True, kw_only=True):
@@ -471,7 +618,8 @@ class LoginCertificate(Operation[IssuedToken], frozen=True, kw_only=True):
     audited: ClassVar[tuple[str, ...]] = ("name",)
     secret_reply: ClassVar[bool] = True
 
-    name: PrincipalName | None = None
+    name: MethodName | None = None
+    mount: str | None = None
 
 
 # --- roles and groups -------------------------------------------------------------------

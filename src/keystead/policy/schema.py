@@ -47,6 +47,7 @@ _BESIDES = {
     "role:grant": "role",
     "token:create-named": "token",
     "token:create-orphan": "token",
+    "token-role:use": "token-role",
 }
 """Rights that no operation is called by, with their kind: some operations ask for them too."""
 

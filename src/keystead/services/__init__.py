@@ -5,10 +5,12 @@ def load_services() -> None:
     """Import every service, so that every operation has its handler."""
     from keystead.services import (  # noqa: F401
         audit,
+        audit_devices,
         host,
         mounts,
         namespaces,
         policies,
+        quotas,
         randomness,
         system,
     )
@@ -28,6 +30,7 @@ def load_services() -> None:
         jwt_oidc,
         kubernetes_auth,
         roles,
+        token_roles,
         tokens,
         users,
     )

@@ -60,7 +60,7 @@ class Route(NamedTuple):
     capability: str
     sudo: bool
     public: bool
-    grants: bool
+    grants: bool | frozenset[str]
     segments: tuple[str, ...]
     rest: bool
     literals: int
@@ -166,7 +166,7 @@ def _route(
     capability: str = "",
     sudo: bool = False,
     public: bool = False,
-    grants: bool = False,
+    grants: bool | frozenset[str] = False,
 ) -> Route:
     segments = tuple(pattern.split("/"))
     return Route(

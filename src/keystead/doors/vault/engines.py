@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from keystead.doors.vault import cubbyhole, database, jwt, kubernetes, kv1, kv2, sys
+from keystead.doors.vault import (
+    cubbyhole,
+    database,
+    jwt,
+    kubernetes,
+    kv1,
+    kv2,
+    sys,
+    token,
+    userpass,
+)
 from keystead.doors.vault.engine import Engine
 
 
@@ -19,4 +29,6 @@ _ALL: tuple[Engine, ...] = (
     kv1.ENGINE,
     kv2.ENGINE,
     sys.ENGINE,
+    token.ENGINE,
+    userpass.ENGINE,
 )

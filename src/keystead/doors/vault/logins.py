@@ -6,7 +6,8 @@ from typing import Any
 
 from keystead.doors.vault.engine import Answer
 from keystead.doors.vault.request import VaultRequest
-from keystead.operations.identity import IssuedToken, TokenLimits
+from keystead.errors import InvalidRequest
+from keystead.operations.identity import IssuedToken, TokenLimits, TokenView
 
 
 def mount_path(request: VaultRequest) -> str:
@@ -32,6 +33,11 @@ def token_limits(request: VaultRequest, present: TokenLimits) -> TokenLimits:
         bound_cidrs=request.strings(
             _given(request, "token_bound_cidrs", "bound_cidrs"), present.bound_cidrs
         ),
+        explicit_max_ttl_seconds=_seconds(
+            request, "token_explicit_max_ttl", "explicit_max_ttl", present.explicit_max_ttl_seconds
+        ),
+        without_default=request.boolean("token_no_default_policy", present.without_default),
+        kind="batch" if _kind(request, present) in ("batch", "default-batch") else "",
     )
 
 
@@ -45,42 +51,67 @@ def token_members(roles: list[str], limits: TokenLimits) -> dict[str, Any]:
     """The ``token_…`` members of a role's reply."""
     return {
         "token_bound_cidrs": limits.bound_cidrs,
-        "token_explicit_max_ttl": 0,
+        "token_explicit_max_ttl": limits.explicit_max_ttl_seconds,
         "token_max_ttl": limits.max_ttl_seconds,
-        "token_no_default_policy": False,
+        "token_no_default_policy": limits.without_default,
         "token_num_uses": limits.max_uses,
         "token_period": limits.period_seconds,
         "token_policies": roles,
         "token_ttl": limits.ttl_seconds,
-        "token_type": "default",
+        "token_type": limits.kind or "default",
     }
 
 
 def login_answer(issued: IssuedToken) -> Answer:
     """The reply to a log-in."""
-    info = issued.info
-    policies = sorted({"default", *info.roles})
-    return Answer(
-        auth={
-            "client_token": issued.token,
-            "accessor": info.accessor,
-            "policies": policies,
-            "token_policies": policies,
-            "metadata": {},
-            "lease_duration": int((info.expires_at or 0) - info.created_at),
-            "renewable": info.renewable,
-            "entity_id": "",
-            "token_type": info.kind,
-            "orphan": info.orphan,
-            "mfa_requirement": None,
-            "num_uses": info.uses_left or 0,
-        }
-    )
+    return Answer(auth=token_auth(issued.token, issued.info))
+
+
+def token_auth(token: str, info: TokenView) -> dict[str, Any]:
+    """The ``auth`` member of a reply that gives out or renews a token."""
+    names = token_names(info)
+    auth: dict[str, Any] = {
+        "client_token": token,
+        "accessor": info.accessor,
+        "policies": sorted({*names, *info.entity_roles}),
+        "token_policies": names,
+        "metadata": info.metadata or None,
+        "lease_duration": lifetime(info),
+        "renewable": info.renewable,
+        "entity_id": info.entity_id,
+        "token_type": info.kind,
+        "orphan": info.orphan,
+        "mfa_requirement": None,
+        "num_uses": info.uses_left or 0,
+    }
+    if info.entity_roles:
+        auth["identity_policies"] = info.entity_roles
+    return auth
+
+
+def lifetime(info: TokenView) -> int:
+    """How many seconds a token that was just made or renewed holds; 0: without an end."""
+    since = info.renewed_at or info.created_at
+    return round(info.expires_at - since) if info.expires_at is not None else 0
+
+
+def token_names(info: TokenView) -> list[str]:
+    """A token's policies. ``default`` speaks for every token that does not do without it."""
+    if info.root:
+        return ["root"]
+    return sorted({*info.roles, *([] if info.without_default else ["default"])})
 
 
 def _given(request: VaultRequest, name: str, old: str) -> str:
     """The member's name, or its old one if only that is there."""
     return old if request.has(old) and not request.has(name) else name
+
+
+def _kind(request: VaultRequest, present: TokenLimits) -> str:
+    kind = request.text("token_type", present.kind)
+    if kind not in ("", "default", "service", "batch", "default-service", "default-batch"):
+        raise InvalidRequest(f"invalid 'token_type' value {kind!r}")
+    return kind
 
 
 def _seconds(request: VaultRequest, name: str, old: str, present: int) -> int:

@@ -23,6 +23,7 @@ from keystead.operations.identity import (
     CreateSecretId,
     DeleteAppRole,
     DestroySecretId,
+    FindSecretId,
     IssuedToken,
     ListAppRoles,
     ListSecretIds,
@@ -64,7 +65,7 @@ def write_approle(operation: WriteAppRole, scope: Scope, tx: Transaction) -> App
         )
     present = tx.get(APPROLE, scope.namespace, operation.name)
     record = AppRoleRecord(
-        incarnation=present.incarnation if present else str(uuid.uuid4()),
+        incarnation=operation.role_id or (present.incarnation if present else str(uuid.uuid4())),
         roles=operation.roles,
         bind_secret_id=operation.bind_secret_id,
         secret_id_ttl_seconds=operation.secret_id_ttl_seconds,
@@ -72,6 +73,10 @@ def write_approle(operation: WriteAppRole, scope: Scope, tx: Transaction) -> App
         secret_id_bound_cidrs=operation.secret_id_bound_cidrs,
         limits=kept(operation.limits),
     )
+    scope.narrow("create" if present is None else "update")
+    if present is not None and present.incarnation != record.incarnation:
+        _drop_secret_ids(tx, scope, present)
+        sweep(tx, incarnation(_principal(operation.name), present))
     tx.put(APPROLE, scope.namespace, operation.name, record)
     return _view(operation.name, record)
 
@@ -95,11 +100,15 @@ def delete_approle(operation: DeleteAppRole, scope: Scope, tx: Transaction) -> D
     """Its tokens are of no use without it, however many there are."""
     record = _find(tx, scope, operation.name)
     tx.delete(APPROLE, scope.namespace, operation.name)
-    while page := tx.list(SECRET_ID, scope.namespace, parent=record.incarnation, limit=_PAGE):
-        for secret_id, _ in page:
-            tx.delete(SECRET_ID, scope.namespace, secret_id)
+    _drop_secret_ids(tx, scope, record)
     sweep(tx, incarnation(_principal(operation.name), record))
     return Done()
+
+
+def _drop_secret_ids(tx: Transaction, scope: Scope, role: AppRoleRecord) -> None:
+    while page := tx.list(SECRET_ID, scope.namespace, parent=role.incarnation, limit=_PAGE):
+        for secret_id, _ in page:
+            tx.delete(SECRET_ID, scope.namespace, secret_id)
 
 
 # --- secret identifiers -----------------------------------------------------------------
@@ -110,9 +119,10 @@ def create_secret_id(operation: CreateSecretId, scope: Scope, tx: Transaction) -
     """What the AppRole limits, the secret identifier may have less of, but not more."""
     role = _find(tx, scope, operation.name)
     parse_all(operation.bound_cidrs)
+    parse_all(operation.token_bound_cidrs)
     ttl = _stricter(operation.ttl_seconds, role.secret_id_ttl_seconds)
     max_uses = _stricter(operation.max_uses, role.secret_id_max_uses)
-    text = new_secret_id()
+    text = operation.text or new_secret_id()
     record = SecretIdRecord(
         accessor=new_accessor(),
         role_id=role.incarnation,
@@ -120,6 +130,8 @@ def create_secret_id(operation: CreateSecretId, scope: Scope, tx: Transaction) -
         expires_at=scope.now + ttl if ttl else None,
         uses_left=max_uses or None,
         bound_cidrs=operation.bound_cidrs,
+        token_bound_cidrs=operation.token_bound_cidrs,
+        metadata=operation.metadata,
     )
     tx.add(SECRET_ID, scope.namespace, fingerprint(text), record)
     scope.details["accessor"] = record.accessor
@@ -144,6 +156,15 @@ def list_secret_ids(operation: ListSecretIds, scope: Scope, reader: Reader) -> S
     return SecretIds(secret_ids=views)
 
 
+@reads(FindSecretId)
+def find_secret_id(operation: FindSecretId, scope: Scope, reader: Reader) -> SecretIdView:
+    role = _find(reader, scope, operation.name)
+    record = reader.get(SECRET_ID, scope.namespace, fingerprint(operation.secret_id))
+    if record is None or record.role_id != role.incarnation or not _holds(record, scope.now):
+        raise NotFound("There is no such secret identifier.")
+    return _secret_id_view(record)
+
+
 @changes(DestroySecretId)
 def destroy_secret_id(operation: DestroySecretId, scope: Scope, tx: Transaction) -> Done:
     role = _find(tx, scope, operation.name)
@@ -163,13 +184,25 @@ def login_approle(operation: LoginAppRole, scope: Scope, tx: Transaction) -> Iss
     if found is None:
         raise login_failed()
     name, role = found
+    mount, _, short = name.rpartition("/")
+    if operation.mount is not None and mount != operation.mount:
+        raise login_failed()
     require_source(scope, role.secret_id_bound_cidrs)
+    metadata = {"role_name": short}
     if role.bind_secret_id:
-        _use_secret_id(tx, scope, role, fingerprint(operation.secret_id))
-    return issue_login(scope, tx, _principal(name), role)
+        used = _use_secret_id(tx, scope, role, fingerprint(operation.secret_id))
+        metadata |= used.metadata
+        if used.token_bound_cidrs:
+            limits = msgspec.structs.replace(role.limits, bound_cidrs=used.token_bound_cidrs)
+            role = msgspec.structs.replace(role, limits=limits)
+    return issue_login(
+        scope, tx, _principal(name), role, display_name=mount or "approle", metadata=metadata
+    )
 
 
-def _use_secret_id(tx: Transaction, scope: Scope, role: AppRoleRecord, place: str) -> None:
+def _use_secret_id(
+    tx: Transaction, scope: Scope, role: AppRoleRecord, place: str
+) -> SecretIdRecord:
     """Check a secret identifier and take one use from it. It is found by its SHA-256, so
     nothing secret is compared, and how long that takes tells nothing."""
     secret_id = tx.get(SECRET_ID, scope.namespace, place)
@@ -178,13 +211,12 @@ def _use_secret_id(tx: Transaction, scope: Scope, role: AppRoleRecord, place: st
     if not _holds(secret_id, scope.now):
         raise login_failed()
     require_source(scope, secret_id.bound_cidrs)
-    if secret_id.uses_left is None:
-        return
     if secret_id.uses_left == 1:
         tx.delete(SECRET_ID, scope.namespace, place)
-        return
-    spent = msgspec.structs.replace(secret_id, uses_left=secret_id.uses_left - 1)
-    tx.put(SECRET_ID, scope.namespace, place, spent)
+    elif secret_id.uses_left is not None:
+        spent = msgspec.structs.replace(secret_id, uses_left=secret_id.uses_left - 1)
+        tx.put(SECRET_ID, scope.namespace, place, spent)
+    return secret_id
 
 
 def _holds(secret_id: SecretIdRecord, now: float) -> bool:
@@ -227,4 +259,6 @@ def _secret_id_view(record: SecretIdRecord) -> SecretIdView:
         expires_at=record.expires_at,
         uses_left=record.uses_left,
         bound_cidrs=record.bound_cidrs,
+        token_bound_cidrs=record.token_bound_cidrs,
+        metadata=record.metadata,
     )

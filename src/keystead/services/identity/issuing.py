@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
-from keystead.errors import Unauthenticated
+import msgspec
+
+from keystead.errors import InvalidRequest, Unauthenticated
 from keystead.identity.cidr import allows, parse_all
 from keystead.identity.credentials import fingerprint, new_accessor, new_service_token
 from keystead.identity.lineage import incarnation
@@ -16,6 +18,7 @@ from keystead.store.transaction import Transaction
 
 DEFAULT_TTL_SECONDS = 32 * 86_400
 MAX_TTL_SECONDS = 32 * 86_400
+_BATCH = "batch"
 
 
 class Lifetime(TypedDict):
@@ -27,46 +30,48 @@ class Lifetime(TypedDict):
     ttl_seconds: int
     period_seconds: int
     uses_left: int | None
+    max_uses: int
     bound_cidrs: list[str]
+    explicit_max_ttl_seconds: int
+    without_default: bool
 
 
 def lifetime(limits: Limits, now: float) -> Lifetime:
     """How long a token with such limits holds from ``now``; no limit exceeds the server's."""
+    explicit = limits.explicit_max_ttl_seconds
     longest = min(limits.max_ttl_seconds or MAX_TTL_SECONDS, MAX_TTL_SECONDS)
+    longest = min(explicit or longest, longest)
     period = min(limits.period_seconds, MAX_TTL_SECONDS)
     ttl = period or min(limits.ttl_seconds or DEFAULT_TTL_SECONDS, longest)
+    if explicit:
+        ttl = min(ttl, explicit)
+    last = None if period and not explicit else now + (explicit if period else longest)
     return Lifetime(
         created_at=now,
         expires_at=now + ttl,
-        max_expires_at=None if period else now + longest,
+        max_expires_at=last,
         ttl_seconds=ttl,
         period_seconds=period,
         uses_left=limits.max_uses or None,
+        max_uses=limits.max_uses,
         bound_cidrs=limits.bound_cidrs,
+        explicit_max_ttl_seconds=explicit,
+        without_default=limits.without_default,
     )
 
 
 def kept(limits: TokenLimits) -> Limits:
     """Limits as stored; raises InvalidRequest for networks that are none."""
     parse_all(limits.bound_cidrs)
-    return Limits(
-        ttl_seconds=limits.ttl_seconds,
-        max_ttl_seconds=limits.max_ttl_seconds,
-        period_seconds=limits.period_seconds,
-        max_uses=limits.max_uses,
-        bound_cidrs=limits.bound_cidrs,
-    )
+    if limits.kind == _BATCH and (limits.max_uses or limits.period_seconds):
+        raise InvalidRequest("A batch token has neither a period nor a number of uses.")
+    fields = msgspec.structs.asdict(limits)
+    return Limits(**fields | {"kind": _BATCH if limits.kind == _BATCH else ""})
 
 
 def shown(limits: Limits) -> TokenLimits:
     """Limits as callers see them."""
-    return TokenLimits(
-        ttl_seconds=limits.ttl_seconds,
-        max_ttl_seconds=limits.max_ttl_seconds,
-        period_seconds=limits.period_seconds,
-        max_uses=limits.max_uses,
-        bound_cidrs=limits.bound_cidrs,
-    )
+    return TokenLimits(**msgspec.structs.asdict(limits))
 
 
 def login_failed() -> Unauthenticated:
@@ -82,26 +87,40 @@ def require_source(scope: Scope, *bounds: list[str]) -> None:
             raise login_failed()
 
 
-def issue_login(scope: Scope, tx: Transaction, principal: str, method: Method) -> IssuedToken:
-    """Store a token for a principal that has proved itself. The log-in fails from outside of
+def issue_login(
+    scope: Scope,
+    tx: Transaction,
+    principal: str,
+    method: Method,
+    *,
+    display_name: str = "",
+    metadata: Mapping[str, str] | None = None,
+) -> IssuedToken:
+    """Make a token for a principal that has proved itself. The log-in fails from outside of
     the networks that the token would be bound to."""
     require_source(scope, method.limits.bound_cidrs)
+    batch = method.limits.kind == _BATCH
     record = TokenRecord(
         accessor=new_accessor(),
         principal=principal,
         namespace=scope.namespace,
         parent=incarnation(principal, method),
+        batch=batch,
+        display_name=display_name or principal.replace("/", "-"),
+        metadata=dict(metadata or {}),
+        made_at=scope.call.path.path if scope.call.path else "",
         **lifetime(method.limits, scope.now),
     )
-    text = store_token(tx, record)
+    authenticator = scope.house.authenticator
+    text = authenticator.seal_batch(record) if batch else store_token(tx, record)
     scope.details["principal"] = principal
     scope.details["accessor"] = record.accessor
     return IssuedToken(token=text, info=view(record, method.roles))
 
 
-def store_token(tx: Transaction, record: TokenRecord) -> str:
-    """Store a service token and return its text."""
-    text = new_service_token()
+def store_token(tx: Transaction, record: TokenRecord, text: str | None = None) -> str:
+    """Store a service token and return its text; ``text`` chooses it."""
+    text = text or new_service_token()
     tx.add(TOKEN, "", fingerprint(text), record)
     return text
 
@@ -109,7 +128,6 @@ def store_token(tx: Transaction, record: TokenRecord) -> str:
 def view(record: TokenRecord, roles: Iterable[str], parent: str = "") -> TokenView:
     """A token as callers see it. ``roles`` are its own, before groups and included roles are
     added; ``parent`` is its parent token's accessor."""
-    final = record.expires_at == record.max_expires_at
     return TokenView(
         accessor=record.accessor,
         principal=record.principal,
@@ -123,6 +141,15 @@ def view(record: TokenRecord, roles: Iterable[str], parent: str = "") -> TokenVi
         bound_cidrs=record.bound_cidrs,
         parent=parent,
         orphan=not record.parent_token,
-        renewable=not record.batch and record.expires_at is not None and not final,
+        renewable=not (record.batch or record.fixed) and record.expires_at is not None,
         root=record.root,
+        ttl_seconds=record.ttl_seconds,
+        explicit_max_ttl_seconds=record.explicit_max_ttl_seconds,
+        max_uses=record.max_uses,
+        display_name=record.display_name,
+        metadata=record.metadata,
+        without_default=record.without_default,
+        made_at=record.made_at,
+        made_as=record.made_as,
+        renewed_at=record.renewed_at,
     )

@@ -9,15 +9,28 @@ from __future__ import annotations
 
 import msgspec
 
-from keystead.errors import Conflict, InvalidRequest, NotFound, Unauthenticated
+from keystead.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    Unauthenticated,
+)
 from keystead.identity.authenticator import Authenticator
-from keystead.identity.credentials import LONGEST_BATCH, fingerprint, new_accessor
+from keystead.identity.credentials import (
+    BATCH_PREFIX,
+    LONGEST_BATCH,
+    fingerprint,
+    is_mistyped,
+    new_accessor,
+)
 from keystead.identity.lineage import Authority, descend, trace
 from keystead.identity.records import SECRET_ID, TOKEN, TokenRecord
 from keystead.identity.roles import closure
 from keystead.operations import Done, Resource
 from keystead.operations.identity import (
     CreateToken,
+    FindToken,
     IssuedToken,
     ListTokens,
     LookupSelf,
@@ -33,7 +46,8 @@ from keystead.operations.identity import (
 from keystead.services.identity.granting import own_roles, require_grant, require_permission
 from keystead.services.identity.issuing import kept, lifetime, store_token, view
 from keystead.services.identity.revoking import revoke, sweep
-from keystead.services.registry import changes, reads
+from keystead.services.identity.token_roles import by_token_role
+from keystead.services.registry import at_hand, changes, reads
 from keystead.services.scope import Scope
 from keystead.store.transaction import Reader, Transaction
 
@@ -55,6 +69,8 @@ def create_token(operation: CreateToken, scope: Scope, tx: Transaction) -> Issue
     3. The token gets what was asked for;
     4. what it would have beyond the caller's roles must be granted.
     """
+    if operation.token_role:
+        operation = by_token_role(operation, scope, tx)
     batch = _is_batch(operation)
     caller = _own_record(scope, tx)
     _require_fertile(caller)
@@ -64,15 +80,21 @@ def create_token(operation: CreateToken, scope: Scope, tx: Transaction) -> Issue
     if batch and record.root:
         raise InvalidRequest("A root token is never a batch token.", hint="Give it roles.")
     granted = trace(tx, record, scope.now) if operation.orphan else descend(tx, record, authority)
-    if not record.root:
+    if not (record.root or operation.token_role):
         require_grant(scope, granted.roles)
     authenticator: Authenticator = scope.house.authenticator
-    text = authenticator.seal_batch(record) if batch else store_token(tx, record)
+    text = authenticator.seal_batch(record) if batch else _store(tx, record, operation.text)
     if len(text) > LONGEST_BATCH:
         raise InvalidRequest("A batch token cannot hold so much.", hint="Give it fewer roles.")
     scope.details["accessor"] = record.accessor
     parent = "" if operation.orphan else caller.accessor
     return IssuedToken(token=text, info=view(record, granted.given, parent))
+
+
+def _store(tx: Transaction, record: TokenRecord, text: str | None) -> str:
+    if text is not None and (is_mistyped(text) or text.startswith(BATCH_PREFIX)):
+        raise InvalidRequest("A token of this form must be one that Keystead made.", field="text")
+    return store_token(tx, record, text)
 
 
 def _is_batch(operation: CreateToken) -> bool:
@@ -102,8 +124,10 @@ def _require_permissions(operation: CreateToken, scope: Scope) -> None:
         raise InvalidRequest(
             "Your own tokens are created in your own namespace.", hint="Give the token a name."
         )
-    if operation.orphan:
+    if operation.orphan and not operation.token_role:
         require_permission(scope, "token:create-orphan", Resource("token"))
+    if operation.text is not None and not scope.principal.root:
+        raise PermissionDenied("Only root chooses the text of a token.")
 
 
 def _draft(
@@ -140,6 +164,11 @@ def _draft(
         without_groups=for_self and (operation.roles is not None or caller.without_groups),
         batch=operation.token_kind == _BATCH,
         root=above.root and for_self,
+        display_name=operation.display_name,
+        metadata=operation.metadata,
+        fixed=not operation.renewable,
+        made_at=scope.call.path.path if scope.call.path else "",
+        made_as=operation.token_role,
         **limits,
     )
 
@@ -151,6 +180,27 @@ def _draft(
 def lookup_self(operation: LookupSelf, scope: Scope, reader: Reader) -> TokenView:
     record = _own_record(scope, reader)
     return _shown(reader, record, trace(reader, record, scope.now))
+
+
+@at_hand(LookupSelf)
+def lookup_self_at_hand(operation: LookupSelf, scope: Scope) -> TokenView | None:
+    known = scope.house.authenticator.at_hand(scope.call)
+    if known is None:
+        return None
+    record, authority = known
+    return view(record, authority.given, authority.parent_accessor)
+
+
+@reads(FindToken)
+def find_token(operation: FindToken, scope: Scope, reader: Reader) -> TokenView:
+    """A token that is used in this namespace; raises NotFound for any other text."""
+    try:
+        record = scope.house.authenticator.record_of(operation.token, reader)
+        if record is None or record.namespace != scope.namespace:
+            raise Unauthenticated
+        return _shown(reader, record, _alive(reader, record, scope.now))
+    except Unauthenticated:
+        raise NotFound("bad token") from None
 
 
 @reads(LookupToken)
@@ -238,13 +288,13 @@ def _renew(
     increment_seconds: int,
 ) -> TokenView:
     """Set the end of the lifetime anew, at most to the maximum; a period is what it is."""
-    if record.batch or record.expires_at is None:
-        raise Conflict("This token cannot be renewed.")
+    if record.batch or record.fixed or record.expires_at is None:
+        raise Conflict("lease is not renewable")
     wanted = record.period_seconds or increment_seconds or record.ttl_seconds
     expires_at = scope.now + wanted
     if record.max_expires_at is not None:
         expires_at = min(expires_at, record.max_expires_at)
-    renewed = msgspec.structs.replace(record, expires_at=expires_at)
+    renewed = msgspec.structs.replace(record, expires_at=expires_at, renewed_at=scope.now)
     tx.put(TOKEN, "", token_id, renewed)
     return _shown(tx, renewed, authority)
 
