@@ -36,12 +36,16 @@ from keystead.operations import Operation
 from keystead.policy.engine import PolicyEngine
 from keystead.seal.keyring import Keyring
 from keystead.services import load_services
+from keystead.services.audit_devices import AUDIT_DEVICE, devices
 from keystead.services.audit_log import AuditLog
+from keystead.services.audit_shipping import AuditShipping
 from keystead.services.feed import Board, ChangeFeed
 from keystead.services.house import House
 from keystead.services.mounts import RELOAD_ON as RELOAD_MOUNTS_ON
 from keystead.services.namespaces import Namespaces
 from keystead.services.policies import RELOAD_ON, load_policies
+from keystead.services.quota_table import RELOAD_ON as RELOAD_QUOTAS_ON
+from keystead.services.quota_table import Quotas
 from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
 from keystead.services.seal_state import SealState
 from keystead.store.store import Store
@@ -111,12 +115,16 @@ class Worker:
             clock=time.time,
             metrics=Metrics(plan.metrics_dir, plan.slot),
             traces=plan.traces,
+            quotas=Quotas(time.monotonic, plan.workers),
             node=plan.node,
         )
+        self._devices = AuditShipping(plan.audit_dir)
         load_services()
         self.gate = Gate(self.house, leader=self._leader())
         self._scheduler = Scheduler(self.house, self.gate, leads=plan.slot == 0)
-        self.house.metrics.add_source(lambda metrics: report(metrics, self.house, self._shippers))
+        self.house.metrics.add_source(
+            lambda metrics: report(metrics, self.house, self._all_shippers())
+        )
         self._server = HttpServer(self._application())
         seal.on_unseal.append(self._unsealed)
         seal.on_seal.append(self._sealed)
@@ -188,13 +196,18 @@ class Worker:
             task.cancel()
         for shipper in self._shippers:
             await asyncio.to_thread(shipper.stop)
+        await asyncio.to_thread(self._devices.stop)
         if self._plan.siblings is not None:
             self._plan.siblings.stop()
         await self.house.audit.close()
+        self.house.databases.clear()
         self.house.store.close()
         self.house.pool.shutdown(wait=False, cancel_futures=True)
         if self.house.traces is not None:
             await asyncio.to_thread(self.house.traces.close)
+
+    def _all_shippers(self) -> list[Shipper]:
+        return [*self._shippers, *self._devices.shippers()]
 
     def _start_sinks(self) -> None:
         sinks = self._plan.sinks
@@ -271,6 +284,8 @@ class Worker:
         await house.store.read(house.namespaces.load)
         await self._load_policies()
         await self._load_mounts()
+        await self._load_quotas()
+        await self._load_audit_devices()
         feed.start_after(number)
 
     async def _load_policies(self) -> None:
@@ -283,9 +298,21 @@ class Worker:
         names = house.namespaces.names()
         await house.store.read(lambda reader: house.mounts.load(reader, names))
 
+    async def _load_quotas(self) -> None:
+        house = self.house
+        names = house.namespaces.names().values()
+        await house.store.read(lambda reader: house.quotas.load(reader, names))
+
+    async def _load_audit_devices(self) -> None:
+        """The leading worker ships for its node."""
+        if self._plan.slot == 0:
+            wanted = await self.house.store.read(devices)
+            await asyncio.to_thread(self._devices.follow, wanted)
+
     async def _sealed(self) -> None:
         house = self.house
         house.keys.wipe()
+        house.databases.clear()
         house.secrets.clear()
         house.authenticator.clear()
         house.audit.lock()
@@ -311,6 +338,10 @@ class Worker:
             await self._load_policies()
         if kinds & RELOAD_MOUNTS_ON:
             await self._load_mounts()
+        if kinds & RELOAD_QUOTAS_ON:
+            await self._load_quotas()
+        if AUDIT_DEVICE.name in kinds:
+            await self._load_audit_devices()
 
     async def _lost_track(self) -> None:
         """Everything may have changed."""
@@ -325,6 +356,8 @@ class Worker:
         house.authenticator.clear()
         await self._load_policies()
         await self._load_mounts()
+        await self._load_quotas()
+        await self._load_audit_devices()
 
 
 async def run(plan: Plan) -> None:

@@ -2,6 +2,7 @@
 
 from keystead.operations import (
     audit,
+    audit_devices,
     cryptography,
     cubbyholes,
     database,
@@ -13,6 +14,7 @@ from keystead.operations import (
     mounts,
     namespaces,
     policies,
+    quotas,
     secrets,
     system,
     wrapping,
@@ -42,6 +44,7 @@ __all__ = [
     "Reply",
     "Resource",
     "audit",
+    "audit_devices",
     "catalogue",
     "cryptography",
     "cubbyholes",
@@ -54,6 +57,7 @@ __all__ = [
     "mounts",
     "namespaces",
     "policies",
+    "quotas",
     "reply_type",
     "secrets",
     "system",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from keystead.services.database.connections import Connections
 from keystead.services.keys.cache import Keys
 from keystead.services.keys.usage import UsageCounters
 from keystead.services.mount_table import MountTable
+from keystead.services.quota_table import Quotas
 from keystead.services.secrets.cache import Secrets
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ class House:
     traces: Traces | None = None
     paths: PathJudge = field(default_factory=NoPaths)
     mounts: MountTable = field(default_factory=MountTable)
+    quotas: Quotas = field(default_factory=lambda: Quotas(time.monotonic))
     keys: Keys = field(default_factory=Keys)
     secrets: Secrets = field(default_factory=Secrets)
     usage: UsageCounters = field(default_factory=UsageCounters)

@@ -32,6 +32,10 @@ CHANGES_AFTER = (
     "SELECT number, namespace, kind, id, request_id, at FROM changes"
     " WHERE number > :number ORDER BY number LIMIT :limit"
 )
+COUNT_BELOW = (
+    "SELECT count(*) FROM (SELECT 1 FROM records WHERE kind = :kind AND namespace = :namespace"
+    " AND id >= :prefix AND id < :prefix_end LIMIT :most) AS found"
+)
 LAST_CHANGE = "SELECT coalesce(max(number), 0) FROM changes"
 FORGET_CHANGES = "DELETE FROM changes WHERE number <= :number AND number < :first + :limit"
 FIRST_CHANGE = "SELECT coalesce(min(number), 0) FROM changes"

@@ -125,6 +125,12 @@ class Reader:
         statement = sql.counting(frozenset(given))
         return self._session.number(statement, {"kind": kind.name, **given})
 
+    def count_below(self, kind: Kind[Any], namespace: str, prefix: str, most: int) -> int:
+        """How many records have identifiers with that prefix, but no more than ``most``."""
+        given = {"kind": kind.name, "namespace": namespace, "most": max(0, most)}
+        given |= {"prefix": prefix, "prefix_end": prefix + "\U0010ffff"}
+        return self._session.number(sql.COUNT_BELOW, given)
+
     def changes_after(self, number: int, limit: int = 1000) -> Changes:
         """Changes with greater numbers, in order."""
         rows = self._session.rows(sql.CHANGES_AFTER, {"number": number, "limit": limit})

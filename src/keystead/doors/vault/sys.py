@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from keystead.doors.vault import (
     leases,
+    sys_audit,
     sys_host,
     sys_internal,
     sys_mounts,
     sys_namespaces,
+    sys_quotas,
     sys_rekey,
     sys_seal,
     sys_tools,
@@ -19,10 +21,12 @@ ENGINE = Engine("system")
 
 for part in (
     leases.ENGINE,
+    sys_audit.ENGINE,
     sys_host.ENGINE,
     sys_internal.ENGINE,
     sys_mounts.ENGINE,
     sys_namespaces.ENGINE,
+    sys_quotas.ENGINE,
     sys_rekey.ENGINE,
     sys_seal.ENGINE,
     sys_tools.ENGINE,

@@ -46,6 +46,7 @@ _LOCKOUT: Final[dict[str, Callable[[object], int | bool]]] = {
     ),
     "lockout_disable": lambda value: value in (True, "true", "1"),
 }
+_RESERVED: Final = frozenset({"auth", "sys", "identity", "cubbyhole"})
 _VISIBILITY: Final = ("", "hidden", "unauth")
 _TOKEN_TYPES: Final = ("", "default-service", "default-batch", "service", "batch")
 
@@ -79,14 +80,14 @@ async def read_mount(request: VaultRequest, path: str) -> Reply:
 async def write_mount(request: VaultRequest, path: str) -> Reply:
     if (tuned := _tuned(path)) is not None:
         return await _tune(request, tuned)
-    if path == "auth" or path.startswith("auth/"):
+    if _is_reserved(path):
         raise InvalidRequest(f'cannot mount "{path}/"')
     return await _create(request, path)
 
 
 @ENGINE.delete("mounts/{path*}")
 async def delete_mount(request: VaultRequest, path: str) -> Reply:
-    if path.startswith("auth/"):
+    if _is_reserved(path):
         raise InvalidRequest(f'cannot unmount "{path}/"')
     return await _delete(request, path)
 
@@ -110,6 +111,10 @@ async def delete_login(request: VaultRequest, path: str) -> Reply:
     if path == "token":
         raise InvalidRequest("token credential backend cannot be disabled")
     return await _delete(request, f"auth/{path}")
+
+
+def _is_reserved(path: str) -> bool:
+    return path.partition("/")[0] in _RESERVED
 
 
 def _tuned(path: str) -> str | None:

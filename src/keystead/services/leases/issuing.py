@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import msgspec
 
+from keystead.crypto.random_text import random_text
 from keystead.errors import Conflict, KeysteadError
 from keystead.identity.credentials import BATCH_PREFIX, fingerprint
 from keystead.services.leases.records import (
@@ -28,6 +29,7 @@ from keystead.services.leases.records import (
     HolderRecord,
     LeaseRecord,
 )
+from keystead.services.quotas import require_lease_room
 from keystead.services.scope import Scope
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ def lifetime(mount: MountView, default_ttl: int, max_ttl: int) -> Lifetime:
 
 def new_lease_id(path: str) -> str:
     """An id below the path that a lease was asked at."""
-    return f"{path}/{''.join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_CHARACTERS))}"
+    return f"{path}/{random_text(_ALPHABET, _RANDOM_CHARACTERS)}"
 
 
 def holder(scope: Scope) -> tuple[str, float | None]:
@@ -109,6 +111,7 @@ async def issue(
     )
 
     def intend(tx: Transaction) -> None:
+        require_lease_room(tx, house, namespace, lease_id)
         tx.add(PENDING, namespace, lease_id, pending)
         if lease.token:
             _hold(tx, lease.token, namespace)
