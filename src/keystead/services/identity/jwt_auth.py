@@ -272,7 +272,14 @@ def issue(scope: Scope, tx: Transaction, proof: Proof) -> IssuedToken:
     if role is None or (role.incarnation, role.demands) != (checked.incarnation, checked.demands):
         raise InvalidRequest("the role was changed meanwhile")
     scope.details["user"] = proof.user
-    return issue_login(scope, tx, ROLES.principal(name), role)
+    return issue_login(
+        scope,
+        tx,
+        ROLES.principal(name),
+        role,
+        display_name=ROLES.display_name(proof.trust.mount, proof.user),
+        metadata=proof.metadata,
+    )
 
 
 def _signature_fails(reason: str) -> InvalidRequest:

@@ -93,6 +93,7 @@ class Proof(NamedTuple):
     def metadata(self) -> dict[str, str]:
         """What is kept of the service account."""
         return {
+            "role": self.name.rpartition("/")[2],
             "service_account_name": self.account.name,
             "service_account_namespace": self.account.namespace,
             "service_account_secret_name": self.account.secret_name,
@@ -224,8 +225,16 @@ def login(operation: LoginKubernetes, scope: Scope, tx: Transaction) -> IssuedTo
         proof.role.demands,
     ):
         raise PermissionDenied
-    scope.details["user"] = f"{proof.account.namespace}/{proof.account.name}"
-    return issue_login(scope, tx, ROLES.principal(proof.name), role)
+    account = proof.account
+    scope.details["user"] = f"{account.namespace}/{account.name}"
+    return issue_login(
+        scope,
+        tx,
+        ROLES.principal(proof.name),
+        role,
+        display_name=ROLES.display_name(proof.mount, f"{account.namespace}-{account.name}"),
+        metadata=proof.metadata,
+    )
 
 
 def _find(

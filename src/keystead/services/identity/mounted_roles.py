@@ -63,6 +63,10 @@ class MountedRoles(Generic[RoleT]):
         """Who logs in as the role."""
         return f"{self.usual}/{name}"
 
+    def display_name(self, mount: MountView, user: str) -> str:
+        """What the tokens of a user are called."""
+        return f"{mount.prefix.removeprefix('auth/').replace('/', '-')}-{user}"
+
     def find(self, reader: Reader, scope: Scope, name: str) -> RoleT:
         """A role; raises NotFound."""
         record = reader.get(self.kind, scope.namespace, name)
