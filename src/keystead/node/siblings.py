@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from keystead import errors
-from keystead.call import Call
+from keystead.call import Call, PathRequest
 from keystead.crypto import KeyMaterial
 from keystead.discreet import Discreet
 from keystead.errors import KeysteadError, Overloaded
@@ -168,7 +168,6 @@ class Siblings:
         """Have worker 0 carry an operation out. Raises what it raises, or Overloaded."""
         self._number += 1
         number = self._number
-        fields = {name: getattr(call, name) for name in Call.__slots__}
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
             self._send(
@@ -178,7 +177,7 @@ class Siblings:
                     number,
                     type(operation).__name__,
                     msgspec.msgpack.encode(operation),
-                    fields,
+                    _told(call),
                     time.monotonic() + ANSWER_SECONDS,
                 ),
             )
@@ -258,13 +257,34 @@ class Siblings:
         assert self.perform is not None
         operation = msgspec.msgpack.decode(ask.inputs, type=_OPERATIONS[ask.operation])
         try:
-            reply = await self.perform(operation, Call(**ask.call))
+            reply = await self.perform(operation, _heard(ask.call))
         except KeysteadError as error:
             return _Answer(ask.number, b"", error.code, error.message, error.hint)
         except Exception as error:
             log.error("internal error for a sibling\n%s", outline(error))
             return _Answer(ask.number, b"", _INTERNAL)
         return _Answer(ask.number, msgspec.msgpack.encode(reply))
+
+
+def _told(call: Call) -> dict[str, Any]:
+    """A call's fields as another worker can be told them. Raises InvalidRequest if the body
+    that a policy may look at cannot be read."""
+    fields = {name: getattr(call, name) for name in Call.__slots__}
+    if (path := call.path) is not None:
+        fields["path"] = {name: getattr(path, name) for name in PathRequest.__slots__}
+        fields["path"]["parameters"] = dict(path.parameters())
+    return fields
+
+
+def _heard(fields: dict[str, Any]) -> Call:
+    path = fields["path"]
+    if path is None:
+        return Call(**fields)
+    grants, parameters = path["grants"], path["parameters"]
+    if not isinstance(grants, bool):
+        grants = frozenset(grants)
+    request = PathRequest(**{**path, "grants": grants, "parameters": lambda: parameters})
+    return Call(**{**fields, "path": request})
 
 
 def mailboxes(workers: int) -> tuple[list[socket.socket], list[socket.socket]]:
