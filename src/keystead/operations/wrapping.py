@@ -54,7 +54,7 @@ class WrapReply(Operation[WrapInfo], frozen=True, kw_only=True):
     creation_path: str
 
 
-class Wrap(Operation[WrapInfo], frozen=True, kw_only=True):
+class WrapData(Operation[WrapInfo], frozen=True, kw_only=True):
     """Keep something that the caller brings, for whoever the token is handed to."""
 
     action: ClassVar[str] = "wrapping:wrap"
@@ -68,7 +68,7 @@ class Wrap(Operation[WrapInfo], frozen=True, kw_only=True):
     creation_path: str = "sys/wrapping/wrap"
 
 
-class Unwrap(Operation[Unwrapped], frozen=True, kw_only=True):
+class UnwrapReply(Operation[Unwrapped], frozen=True, kw_only=True):
     """Fetch what is kept under a wrapping token, which is spent by that."""
 
     action: ClassVar[str] = "wrapping:unwrap"
@@ -80,7 +80,7 @@ class Unwrap(Operation[Unwrapped], frozen=True, kw_only=True):
     token: WrappingToken
 
 
-class Rewrap(Operation[WrapInfo], frozen=True, kw_only=True):
+class RewrapReply(Operation[WrapInfo], frozen=True, kw_only=True):
     """Exchange a wrapping token for a new one of the same lifetime."""
 
     action: ClassVar[str] = "wrapping:rewrap"
@@ -92,10 +92,10 @@ class Rewrap(Operation[WrapInfo], frozen=True, kw_only=True):
     token: WrappingToken
 
 
-class LookupWrapping(Operation[WrappingView], frozen=True, kw_only=True):
+class ShowWrapping(Operation[WrappingView], frozen=True, kw_only=True):
     """Show where a wrapping token comes from, without spending it."""
 
-    action: ClassVar[str] = "wrapping:lookup"
+    action: ClassVar[str] = "wrapping:show"
     kind: ClassVar[str] = "wrapping"
     effect: ClassVar[Effect] = Effect.READ
     access: ClassVar[Access] = Access.ANYONE

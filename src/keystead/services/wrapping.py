@@ -14,11 +14,11 @@ from keystead.discreet import Discreet
 from keystead.errors import InvalidRequest, PayloadTooLarge
 from keystead.identity.credentials import fingerprint, new_accessor, new_service_token
 from keystead.operations.wrapping import (
-    LookupWrapping,
-    Rewrap,
-    Unwrap,
+    RewrapReply,
+    ShowWrapping,
     Unwrapped,
-    Wrap,
+    UnwrapReply,
+    WrapData,
     WrapInfo,
     WrappingView,
     WrapReply,
@@ -61,26 +61,26 @@ def wrap_reply(operation: WrapReply, scope: Scope, tx: Transaction) -> WrapInfo:
     return _keep(tx, scope, operation)
 
 
-@changes(Wrap)
-def wrap(operation: Wrap, scope: Scope, tx: Transaction) -> WrapInfo:
+@changes(WrapData)
+def wrap(operation: WrapData, scope: Scope, tx: Transaction) -> WrapInfo:
     return _keep(tx, scope, operation)
 
 
-@changes(Unwrap)
-def unwrap(operation: Unwrap, scope: Scope, tx: Transaction) -> Unwrapped:
+@changes(UnwrapReply)
+def unwrap(operation: UnwrapReply, scope: Scope, tx: Transaction) -> Unwrapped:
     """Raises InvalidRequest unless the token is one that was not used before and still holds."""
     return Unwrapped(payload=_take(tx, scope, operation.token).payload)
 
 
-@changes(Rewrap)
-def rewrap(operation: Rewrap, scope: Scope, tx: Transaction) -> WrapInfo:
+@changes(RewrapReply)
+def rewrap(operation: RewrapReply, scope: Scope, tx: Transaction) -> WrapInfo:
     """Raises InvalidRequest as unwrapping does."""
     taken = _take(tx, scope, operation.token)
     return _store(tx, scope, taken.payload, taken.ttl_seconds, taken.creation_path)
 
 
-@reads(LookupWrapping)
-def lookup(operation: LookupWrapping, scope: Scope, reader: Reader) -> WrappingView:
+@reads(ShowWrapping)
+def show(operation: ShowWrapping, scope: Scope, reader: Reader) -> WrappingView:
     """Raises InvalidRequest as unwrapping does."""
     record = _find(reader, scope, operation.token)
     return WrappingView(
@@ -90,7 +90,7 @@ def lookup(operation: LookupWrapping, scope: Scope, reader: Reader) -> WrappingV
     )
 
 
-def _keep(tx: Transaction, scope: Scope, operation: Wrap | WrapReply) -> WrapInfo:
+def _keep(tx: Transaction, scope: Scope, operation: WrapData | WrapReply) -> WrapInfo:
     if len(operation.payload) > MAX_PAYLOAD_BYTES:
         raise PayloadTooLarge("This is too large to be wrapped.", limit=MAX_PAYLOAD_BYTES)
     return _store(tx, scope, operation.payload, operation.ttl_seconds, operation.creation_path)

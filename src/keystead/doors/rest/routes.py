@@ -290,10 +290,10 @@ ELSEWHERE: Final[frozenset[type[Operation[Any]]]] = frozenset(
         cubbyholes.ListCubbyhole,
         cubbyholes.ReadCubbyhole,
         cubbyholes.WriteCubbyhole,
-        wrapping.LookupWrapping,
-        wrapping.Rewrap,
-        wrapping.Unwrap,
-        wrapping.Wrap,
+        wrapping.ShowWrapping,
+        wrapping.RewrapReply,
+        wrapping.UnwrapReply,
+        wrapping.WrapData,
         wrapping.WrapReply,
     }
 )

@@ -9,7 +9,7 @@ import msgspec
 from keystead.doors.vault.engine import Answer, Engine, Raw, Reply
 from keystead.doors.vault.request import VaultRequest
 from keystead.errors import InvalidRequest, Unauthenticated
-from keystead.operations.wrapping import LookupWrapping, Rewrap, Unwrap, Wrap, WrapInfo
+from keystead.operations.wrapping import RewrapReply, ShowWrapping, UnwrapReply, WrapData, WrapInfo
 
 ENGINE = Engine("wrapping")
 """A part of the engine at ``sys/``."""
@@ -23,24 +23,24 @@ async def wrap(request: VaultRequest) -> Reply:
     if not ttl:
         raise InvalidRequest("endpoint requires response wrapping to be used")
     payload = _encode({**_NOTHING, "data": request.body})
-    return _wrapped(await request.perform(Wrap(payload=payload, ttl_seconds=ttl)))
+    return _wrapped(await request.perform(WrapData(payload=payload, ttl_seconds=ttl)))
 
 
 @ENGINE.write("wrapping/unwrap", public=True)
 async def unwrap(request: VaultRequest) -> Reply:
-    unwrapped = await request.perform(Unwrap(token=_token(request)))
+    unwrapped = await request.perform(UnwrapReply(token=_token(request)))
     return Answer(raw=Raw(b"application/json", unwrapped.payload))
 
 
 @ENGINE.write("wrapping/rewrap", public=True)
 async def rewrap(request: VaultRequest) -> Reply:
-    return _wrapped(await request.perform(Rewrap(token=_token(request))))
+    return _wrapped(await request.perform(RewrapReply(token=_token(request))))
 
 
 @ENGINE.read("wrapping/lookup", public=True)
 @ENGINE.write("wrapping/lookup", public=True)
 async def lookup(request: VaultRequest) -> Reply:
-    view = await request.perform(LookupWrapping(token=_token(request)))
+    view = await request.perform(ShowWrapping(token=_token(request)))
     return {
         "creation_path": view.creation_path,
         "creation_time": view.creation_time,
