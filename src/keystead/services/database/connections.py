@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from keystead.errors import InvalidRequest, UpstreamUnavailable
 from keystead.services.database.dialect import (
@@ -23,6 +23,9 @@ T = TypeVar("T")
 DEFAULT_OPEN: Final = 4
 DOWN_SECONDS: Final = 2.0
 """How long nobody else tries a database that could not be reached."""
+
+FRESH_SECONDS: Final = 1.0
+"""For how long after its last use a connection is taken to be alive."""
 
 _THREADS: Final = 64
 
@@ -60,6 +63,17 @@ class Connections:
         if pool is not None:
             pool.close()
 
+    def clear(self) -> None:
+        """Forget every database: the node is being sealed, or it ends."""
+        for place in list(self._pools):
+            self.forget(place)
+
+
+class _Idle(NamedTuple):
+    session: Session
+    opened_at: float
+    used_at: float
+
 
 class _Pool:
     def __init__(self, record: DatabaseRecord) -> None:
@@ -69,7 +83,7 @@ class _Pool:
         self._record = record
         self._most_idle = record.max_idle_connections or DEFAULT_OPEN
         self._lifetime = record.max_connection_lifetime_seconds
-        self._idle: list[tuple[Session, float]] = []
+        self._idle: list[_Idle] = []
         self._down_until = 0.0
         self._closed = False
 
@@ -86,13 +100,15 @@ class _Pool:
     def close(self) -> None:
         self._closed = True
         while self._idle:
-            self._idle.pop()[0].close()
+            self._idle.pop().session.close()
 
     def _take(self) -> tuple[Session, float]:
         while self._idle:
-            session, opened_at = self._idle.pop()
-            old = self._lifetime and time.monotonic() - opened_at > self._lifetime
-            if not old and session.alive():
+            session, opened_at, used_at = self._idle.pop()
+            now = time.monotonic()
+            old = self._lifetime and now - opened_at > self._lifetime
+            fresh = now - used_at < FRESH_SECONDS
+            if not old and session.is_open() and (fresh or session.alive()):
                 return session, opened_at
             session.close()
         if time.monotonic() < self._down_until:
@@ -108,7 +124,7 @@ class _Pool:
         if self._closed or lost or self._most_idle < 0 or len(self._idle) >= self._most_idle:
             session.close()
         else:
-            self._idle.append((session, opened_at))
+            self._idle.append(_Idle(session, opened_at, time.monotonic()))
 
 
 def dialect_of(plugin: str) -> Dialect:

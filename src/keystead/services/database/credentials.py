@@ -14,14 +14,20 @@ from keystead.errors import InvalidRequest
 from keystead.operations.database import DatabaseCredentials, IssueDatabaseCredentials
 from keystead.services.database.connections import dialect_of
 from keystead.services.database.dialect import Session
-from keystead.services.database.places import Named, database_at, named, place_of
+from keystead.services.database.places import Named, database_at, named, no_such, place_of
 from keystead.services.database.records import (
+    DATABASE,
     DATABASE_ROLE,
     DatabaseHandle,
     DatabaseRecord,
     DatabaseRoleRecord,
 )
-from keystead.services.database.secrets import Credential, new_rsa_key, policy_password
+from keystead.services.database.secrets import (
+    Credential,
+    new_password,
+    new_rsa_key,
+    policy_password,
+)
 from keystead.services.database.statements import fill
 from keystead.services.database.usernames import make_username
 from keystead.services.leases.issuing import (
@@ -38,6 +44,7 @@ from keystead.services.scope import Scope
 
 if TYPE_CHECKING:
     from keystead.services.house import House
+    from keystead.store.transaction import Reader
 
 ISSUER = "database"
 LEEWAY_SECONDS = 5.0
@@ -54,10 +61,7 @@ async def issue_database_credentials(
     UpstreamUnavailable if it does not answer.
     """
     house, place = scope.house, named(scope, operation.name)
-    role = await house.store.read(lambda r: r.get(DATABASE_ROLE, scope.namespace, place.id))
-    if role is None:
-        raise InvalidRequest(f"unknown role: {place.name}", role=place.name)
-    database = await database_at(house, scope.namespace, place.mount.uuid, role.database)
+    role, database = await house.store.read(lambda reader: _role_of(reader, scope, place))
     require_allowed(database, place.name)
     if not role.creation_statements:
         raise InvalidRequest("empty creation statements", role=place.name)
@@ -95,6 +99,18 @@ async def issue_database_credentials(
         renewable=lease.renewable,
         warnings=_warnings(role, limits),
     )
+
+
+def _role_of(
+    reader: Reader, scope: Scope, place: Named
+) -> tuple[DatabaseRoleRecord, DatabaseRecord]:
+    role = reader.get(DATABASE_ROLE, scope.namespace, place.id)
+    if role is None:
+        raise InvalidRequest(f"unknown role: {place.name}", role=place.name)
+    database = reader.get(DATABASE, scope.namespace, place_of(place.mount.uuid, role.database))
+    if database is None:
+        raise no_such(role.database)
+    return role, database
 
 
 def _lease(
@@ -150,6 +166,8 @@ async def new_credential(
     if credential_type == "rsa_private_key":
         return await asyncio.to_thread(new_rsa_key, config)
     policy = config.get("password_policy") or database.password_policy
+    if not policy:
+        return Credential(new_password())
     return Credential(
         await scope.house.store.read(lambda r: policy_password(r, scope.namespace, policy))
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import select
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -39,6 +41,9 @@ class Session(Protocol):
     def alive(self) -> bool:
         """Whether the connection still works; asks the database."""
 
+    def is_open(self) -> bool:
+        """Whether the database has not closed the connection; asks nobody."""
+
     def close(self) -> None:
         """Close the connection; never raises."""
 
@@ -68,6 +73,14 @@ class Dialect(Protocol):
         UpstreamUnavailable."""
 
 
+def is_silent(descriptor: int) -> bool:
+    """Whether nothing has come in: what is idle and hears something has been closed."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN | select.POLLHUP | select.POLLERR)
+    return not poll.poll(0)
+
+
+@functools.cache
 def by_plugin() -> Mapping[str, Dialect]:
     """Dialects by Vault's names for them; those whose driver is not installed are missing."""
     found: dict[str, Dialect] = {}

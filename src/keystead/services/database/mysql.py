@@ -19,6 +19,7 @@ from keystead.services.database.dialect import (
     LoginRefused,
     Session,
     Target,
+    is_silent,
 )
 from keystead.services.database.statements import redact
 
@@ -32,7 +33,6 @@ _LOST: Final = frozenset(
     {0, CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST, CR.CR_CONN_HOST_ERROR, CR.CR_CONNECTION_ERROR}
 )
 _LOGIN_REFUSED: Final = frozenset({ER.ACCESS_DENIED_ERROR})
-_NO_SUCH_THREAD: Final = 1094
 
 
 class MySQL:
@@ -75,6 +75,10 @@ class _Session:
         except (pymysql.err.MySQLError, OSError):
             return False
         return True
+
+    def is_open(self) -> bool:
+        socket = self._connection._sock  # type: ignore[attr-defined]  # nothing public tells
+        return socket is not None and is_silent(socket.fileno())
 
     def close(self) -> None:
         with contextlib.suppress(pymysql.err.MySQLError, OSError):
@@ -135,6 +139,8 @@ def _code(error: pymysql.err.MySQLError) -> int:
 
 def _refused(code: int, error: pymysql.err.MySQLError, secrets: tuple[str, ...]) -> KeysteadError:
     message = redact(str(error.args[-1]) if error.args else "", secrets)
+    if secrets and code == ER.PARSE_ERROR:
+        message = "syntax error"  # MySQL's words quote the statement, and cut it off anywhere
     return InvalidRequest(f"the database refused: {message} (error {code})", error=code)
 
 

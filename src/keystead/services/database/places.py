@@ -69,5 +69,10 @@ async def database_at(house: House, namespace: str, mount: str, name: str) -> Da
     place = place_of(mount, name)
     record = await house.store.read(lambda reader: reader.get(DATABASE, namespace, place))
     if record is None:
-        raise UpstreamUnavailable(f'failed to find entry for connection with name: "{name}"')
+        raise no_such(name)
     return record
+
+
+def no_such(name: str) -> UpstreamUnavailable:
+    """What depends on a database that nobody has described cannot be done now."""
+    return UpstreamUnavailable(f'failed to find entry for connection with name: "{name}"')

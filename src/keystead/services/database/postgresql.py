@@ -19,13 +19,14 @@ from keystead.services.database.dialect import (
     LoginRefused,
     Session,
     Target,
+    is_silent,
 )
 from keystead.services.database.statements import redact
 
 _FORBIDDEN: Final = ("passfile", "service", "servicefile")
 """Settings that make libpq read what other programs keep on this host."""
 
-_NO_ROLE: Final = "42704"
+_SYNTAX_ERROR: Final = "42601"
 _WAIT_FOR_SESSIONS_MS: Final = 5_000
 
 
@@ -67,6 +68,9 @@ class _Session:
         except psycopg.Error:
             return False
         return True
+
+    def is_open(self) -> bool:
+        return not self._connection.closed and is_silent(self._connection.fileno())
 
     def close(self) -> None:
         with contextlib.suppress(psycopg.Error):
@@ -141,8 +145,10 @@ class _Session:
 
 
 def _refused(error: psycopg.Error, secrets: tuple[str, ...]) -> KeysteadError:
-    message = error.diag.message_primary or type(error).__name__
     state = error.sqlstate or ""
+    message = error.diag.message_primary or type(error).__name__
+    if secrets and state == _SYNTAX_ERROR:
+        message = "syntax error"  # PostgreSQL's words may quote a piece of a secret
     return InvalidRequest(
         f"the database refused: {redact(message, secrets)} (SQLSTATE {state})", sqlstate=state
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 import string
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from keystead.crypto.random_text import random_text
 from keystead.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Credential(NamedTuple):
 def new_password() -> str:
     """A password of 20 characters with at least one of each: a-z, A-Z, 0-9 and a dash."""
     while True:
-        made = "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_CHARACTERS))
+        made = random_text(_ALPHABET, PASSWORD_CHARACTERS)
         if made[0] != "-" and all(any(c in made for c in characters) for characters in _SETS):
             return made
 

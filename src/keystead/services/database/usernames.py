@@ -10,14 +10,15 @@ Functions: ``random``, ``truncate``, ``truncate_sha256``, ``uppercase``, ``lower
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import re
-import secrets
 import string
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from keystead.crypto.random_text import random_text
 from keystead.errors import InvalidRequest
 
 MAX_TEMPLATE: Final = 1_024
@@ -51,14 +52,18 @@ def make_username(template: str, display_name: str, role_name: str, now: float) 
 
 
 def _evaluate(text: str, fields: Mapping[str, str], now: float) -> str:
-    tokens = list(_tokens(text))
-    value, rest = _pipeline(tokens, fields, now)
+    value, rest = _pipeline(_tokens(text), fields, now)
     if rest:
         raise _bad("a parenthesis too many")
     return str(value)
 
 
-def _tokens(text: str) -> Iterator[Token]:
+@functools.lru_cache(maxsize=256)
+def _tokens(text: str) -> tuple[Token, ...]:
+    return tuple(_scan(text))
+
+
+def _scan(text: str) -> Iterator[Token]:
     at = 0
     text = text.rstrip()
     while at < len(text):
@@ -78,8 +83,8 @@ def _tokens(text: str) -> Iterator[Token]:
 
 
 def _pipeline(
-    tokens: list[Token], fields: Mapping[str, str], now: float
-) -> tuple[Value, list[Token]]:
+    tokens: tuple[Token, ...], fields: Mapping[str, str], now: float
+) -> tuple[Value, tuple[Token, ...]]:
     """The value of commands with ``|`` between them, and the tokens that follow."""
     piped: list[Value] = []
     while True:
@@ -90,8 +95,8 @@ def _pipeline(
 
 
 def _command(
-    tokens: list[Token], fields: Mapping[str, str], now: float, piped: list[Value]
-) -> tuple[Value, list[Token]]:
+    tokens: tuple[Token, ...], fields: Mapping[str, str], now: float, piped: list[Value]
+) -> tuple[Value, tuple[Token, ...]]:
     function = ""
     if tokens and tokens[0][0] == "word" and not str(tokens[0][1]).startswith("."):
         function, tokens = str(tokens[0][1]), tokens[1:]
@@ -132,7 +137,7 @@ def _call(name: str, arguments: list[Value], now: float) -> Value:
 def _random(length: Value) -> str:
     if not isinstance(length, int) or not 0 < length <= MAX_RANDOM:
         raise ValueError
-    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+    return random_text(_ALPHABET, length)
 
 
 def _truncate(length: int, text: Value) -> str:
