@@ -25,6 +25,8 @@ def token_limits(request: VaultRequest, present: TokenLimits) -> TokenLimits:
     """The limits that the ``token_…`` members of a request ask for; what it leaves out stays."""
     ttl = _seconds(request, "token_ttl", "ttl", present.ttl_seconds)
     longest = _seconds(request, "token_max_ttl", "max_ttl", present.max_ttl_seconds)
+    if longest and ttl > longest:
+        raise InvalidRequest("'token_ttl' cannot be greater than 'token_max_ttl'")
     return TokenLimits(
         ttl_seconds=ttl,
         max_ttl_seconds=longest,

@@ -24,10 +24,14 @@ from keystead.operations.identity import (
 )
 from keystead.services.identity.granting import require_method_grant
 from keystead.services.identity.issuing import issue_login, kept, login_failed, shown
+from keystead.services.identity.mounted_names import MountedNames
 from keystead.services.identity.revoking import sweep
 from keystead.services.registry import before, changes, reads
 from keystead.services.scope import Scope
 from keystead.store.transaction import Reader, Transaction
+
+USERS = MountedNames(USER, "userpass", "user")
+USERS.follow_mounts()
 
 
 @before(WriteUser)
@@ -38,8 +42,10 @@ def hash_new_password(operation: WriteUser, scope: Scope, reader: Reader) -> str
 @changes(WriteUser)
 def write_user(operation: WriteUser, scope: Scope, tx: Transaction) -> UserView:
     """The user's tokens have the new roles at once; a new password revokes them."""
-    require_method_grant(scope, tx, _principal(operation.name), operation.roles)
+    require_method_grant(scope, tx, USERS.principal(operation.name), operation.roles)
+    USERS.require_mount(tx, scope, operation.name)
     present = tx.get(USER, scope.namespace, operation.name)
+    scope.narrow("create" if present is None else "update")
     if scope.prepared is not None:
         record = _with_password(tx, operation.name, present, scope.prepared)
     elif present is not None:
@@ -60,7 +66,7 @@ def hash_other_password(operation: SetPassword, scope: Scope, reader: Reader) ->
 def set_password(operation: SetPassword, scope: Scope, tx: Transaction) -> Done:
     """Who sets a password can log in with it, so must be able to give the user's roles."""
     present = _find(tx, scope, operation.name)
-    require_method_grant(scope, tx, _principal(operation.name), present.roles)
+    require_method_grant(scope, tx, USERS.principal(operation.name), present.roles)
     record = _with_password(tx, operation.name, present, scope.prepared)
     tx.put(USER, scope.namespace, operation.name, record)
     return Done()
@@ -73,18 +79,16 @@ def show_user(operation: ShowUser, scope: Scope, reader: Reader) -> UserView:
 
 @reads(ListUsers)
 def list_users(operation: ListUsers, scope: Scope, reader: Reader) -> UserNames:
-    page = reader.list(USER, scope.namespace, after=operation.after, limit=operation.limit)
-    return UserNames(
-        names=[name for name, _ in page],
-        next=page[-1][0] if len(page) == operation.limit else "",
+    names, more = USERS.page(
+        reader, scope.namespace, operation.mount, operation.after, operation.limit
     )
+    return UserNames(names=names, next=more)
 
 
 @changes(DeleteUser)
 def delete_user(operation: DeleteUser, scope: Scope, tx: Transaction) -> Done:
-    record = _find(tx, scope, operation.name)
-    tx.delete(USER, scope.namespace, operation.name)
-    sweep(tx, incarnation(_principal(operation.name), record))
+    _find(tx, scope, operation.name)
+    USERS.delete(tx, scope.namespace, operation.name)
     return Done()
 
 
@@ -110,7 +114,15 @@ def login_user(operation: LoginUser, scope: Scope, tx: Transaction) -> IssuedTok
     user = tx.get(USER, scope.namespace, operation.name)
     if user is None or user.incarnation != scope.prepared.incarnation:
         raise login_failed()  # deleted, or the password changed, while it was checked
-    return issue_login(scope, tx, _principal(operation.name), user)
+    mount, _, short = operation.name.rpartition("/")
+    return issue_login(
+        scope,
+        tx,
+        USERS.principal(operation.name),
+        user,
+        display_name=f"{mount.replace('/', '-') or 'userpass'}-{short}",
+        metadata={"username": short},
+    )
 
 
 def _with_password(
@@ -120,12 +132,8 @@ def _with_password(
     anew = secrets.token_hex(16)
     if present is None:
         return UserRecord(password_hash=password_hash, incarnation=anew)
-    sweep(tx, incarnation(_principal(name), present))
+    sweep(tx, incarnation(USERS.principal(name), present))
     return msgspec.structs.replace(present, password_hash=password_hash, incarnation=anew)
-
-
-def _principal(name: str) -> str:
-    return f"user/{name}"
 
 
 def _find(reader: Reader, scope: Scope, name: str) -> UserRecord:
