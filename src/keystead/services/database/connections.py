@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple, TypeVar
 
-from keystead.errors import InvalidRequest, UpstreamUnavailable
+from keystead.errors import InvalidRequest, Overloaded, UpstreamUnavailable
 from keystead.services.database.dialect import (
     Dialect,
     LoginRefused,
@@ -21,6 +21,9 @@ from keystead.services.database.records import DatabaseRecord
 T = TypeVar("T")
 
 DEFAULT_OPEN: Final = 4
+PATIENCE_SECONDS: Final = 8.0
+"""How long a caller waits for its turn."""
+
 DOWN_SECONDS: Final = 2.0
 """How long nobody else tries a database that could not be reached."""
 
@@ -37,19 +40,34 @@ class Connections:
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="database")
         self._pools: dict[str, _Pool] = {}
 
-    async def run(self, place: str, record: DatabaseRecord, work: Callable[[Session], T]) -> T:
+    async def run(
+        self,
+        place: str,
+        record: DatabaseRecord,
+        work: Callable[[Session], T],
+        *,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> T:
         """Do blocking work with a connection of the database that ``record`` describes.
 
-        Raises UpstreamUnavailable if it cannot be reached, and what ``work`` raises.
+        Raises UpstreamUnavailable if it cannot be reached, Overloaded if no connection is free
+        for so long, and what ``work`` raises.
         """
         pool = self._pools.get(place)
         if pool is None or pool.generation != record.generation:
             if pool is not None:
                 pool.close()
             pool = self._pools[place] = _Pool(record)
-        async with pool.turn:
+        try:
+            async with asyncio.timeout(patience_seconds):
+                await pool.turn.acquire()
+        except TimeoutError:
+            raise Overloaded("All connections to the database are in use.") from None
+        try:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._executor, pool.work, work)
+        finally:
+            pool.turn.release()
 
     async def check(self, record: DatabaseRecord) -> None:
         """Connect once; raises InvalidRequest or UpstreamUnavailable."""

@@ -12,7 +12,7 @@ import msgspec
 
 from keystead.errors import InvalidRequest
 from keystead.operations.database import DatabaseCredentials, IssueDatabaseCredentials
-from keystead.services.database.connections import dialect_of
+from keystead.services.database.connections import PATIENCE_SECONDS, dialect_of
 from keystead.services.database.dialect import Session
 from keystead.services.database.places import Named, database_at, named, no_such, place_of
 from keystead.services.database.records import (
@@ -47,6 +47,9 @@ if TYPE_CHECKING:
     from keystead.store.transaction import Reader
 
 ISSUER = "database"
+REVOKE_PATIENCE_SECONDS = 30.0
+"""Nobody waits for a revocation in the background, so it waits longer for its turn."""
+
 LEEWAY_SECONDS = 5.0
 """How much longer than its lease an account holds by itself."""
 
@@ -240,7 +243,7 @@ class _DatabaseIssuer:
                 _try(session, fill(statements, {"name": name, "username": name}))
             session.drop(name)
 
-        await self._run(house, namespace, lease, handle, revoke)
+        await self._run(house, namespace, lease, handle, revoke, REVOKE_PATIENCE_SECONDS)
 
     async def _run(
         self,
@@ -249,9 +252,11 @@ class _DatabaseIssuer:
         lease: LeaseRecord,
         handle: DatabaseHandle,
         work: Callable[[Session], None],
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         database = await database_at(house, namespace, lease.mount, handle.database)
-        await house.databases.run(place_of(lease.mount, handle.database), database, work)
+        where = place_of(lease.mount, handle.database)
+        await house.databases.run(where, database, work, patience_seconds=patience)
 
 
 def _try(session: Session, statements: list[str]) -> None:
