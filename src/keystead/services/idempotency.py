@@ -67,7 +67,7 @@ def answered(operation: Operation[Any], scope: Scope, reader: Reader) -> Any:
 
 
 def _fingerprint(operation: Operation[Any]) -> bytes:
-    request = operation.action.encode() + b"\0" + msgspec.msgpack.encode(operation)
+    request = operation.action.encode() + b"\0" + msgspec.json.encode(operation)
     return hashlib.sha256(request).digest()
 
 

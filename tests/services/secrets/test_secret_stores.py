@@ -162,6 +162,28 @@ def test_a_patch_nested_too_deeply_is_refused(store: Any) -> None:
         store.perform(PatchSecret(name="secret/deep", data=patch))
 
 
+def test_a_value_as_deep_as_may_be_is_read_again(store: Any) -> None:
+    value: dict[str, Any] = {}
+    for _ in range(MAX_DEPTH - 1):
+        value = {"a": value}
+    store.perform(WriteSecret(name="secret/deep", data=value))
+    store.house.secrets.clear()
+    assert read(store, "secret/deep") == value
+    assert store.perform(ReadSubkeys(name="secret/deep")).subkeys
+    with pytest.raises(InvalidRequest):
+        store.perform(WriteSecret(name="secret/deep", data={"a": value}))
+    with pytest.raises(InvalidRequest):
+        store.perform(WriteSecret(name="secret/deep", data={"a": [[value]]}))
+
+
+def test_a_number_of_any_size_is_written_once_with_an_idempotency_key(store: Any) -> None:
+    given = {"idempotency_key": "once"}
+    for _ in range(2):
+        operation = WriteSecret(name="secret/n", data={"n": 10**40})
+        assert store.perform(operation, **given).version == 1
+    assert read(store, "secret/n") == {"n": 10**40}
+
+
 def test_settings_out_of_bounds_are_refused(store: Any) -> None:
     store.perform(WriteSecret(name="secret/a", data={}))
     for patch in (

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _GENERATION_BYTES = 24 << 20
 _OVERHEAD_BYTES = 1024
+"""What a small secret takes in memory; a large one takes about twice its JSON besides."""
 
 Place = tuple[str, str]
 """A namespace's identifier and a record's."""
@@ -56,7 +57,7 @@ class Secrets:
         ``size`` is its value's length in bytes."""
         with self._lock:
             if snapshot >= self._seen:
-                self._insert(place, (secret, size + _OVERHEAD_BYTES))
+                self._insert(place, (secret, 2 * size + _OVERHEAD_BYTES))
 
     def forget(self, changes: Iterable[Change]) -> None:
         """Drop what the changes concern."""

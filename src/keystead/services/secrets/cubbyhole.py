@@ -27,6 +27,7 @@ from keystead.operations.cubbyholes import (
 from keystead.services.registry import changes, reads
 from keystead.services.scope import Scope
 from keystead.services.secrets.listing import entries
+from keystead.services.secrets.merge import require_shallow
 from keystead.services.secrets.place import require_path, require_printable
 from keystead.services.secrets.values import MAX_VALUE_BYTES
 from keystead.store.kinds import Kind
@@ -78,6 +79,7 @@ def write_cubbyhole(operation: WriteCubbyhole, scope: Scope, tx: Transaction) ->
     scope.narrow("update" if tx.get(CUBBYHOLE, scope.namespace, place) else "create")
     if not operation.data:
         raise InvalidRequest("missing data fields")
+    require_shallow(operation.data)
     encoded = _encode(operation.data)
     if len(encoded) > MAX_VALUE_BYTES:
         raise PayloadTooLarge("This is too large to be kept.", limit=MAX_VALUE_BYTES)

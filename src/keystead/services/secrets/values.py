@@ -30,7 +30,7 @@ from keystead.operations.secrets import (
 from keystead.services.registry import at_hand, changes, reads
 from keystead.services.scope import Scope
 from keystead.services.secrets import versions
-from keystead.services.secrets.merge import merge, subkeys
+from keystead.services.secrets.merge import merge, require_shallow, subkeys
 from keystead.services.secrets.place import Place, locate, require_mounted, store_of
 from keystead.services.secrets.records import (
     SECRET,
@@ -192,6 +192,7 @@ def _replace(
 def _put_value(
     tx: Transaction, scope: Scope, place: Place, version: int, data: Mapping[str, Any]
 ) -> None:
+    require_shallow(data)
     encoded = _encode(data)
     if len(encoded) > MAX_VALUE_BYTES:
         raise PayloadTooLarge(
