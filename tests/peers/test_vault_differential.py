@@ -21,7 +21,7 @@ DIVERGENCES = Path(__file__).parents[2] / "docs" / "divergences" / "vault.md"
 
 _LINE = re.compile(
     r"^(?:@(?P<token>\w+) )?(?:wrap=(?P<wrap>\w+) )?(?P<patch>patch )?"
-    r"(?P<method>[A-Z]+) (?P<path>\S+)(?: (?P<body>[{\["n].*?))?(?: => (?P<names>.+))?$"
+    r'(?P<method>[A-Z]+) (?P<path>\S+)(?: (?P<body>[{\["n].*?))?(?: => (?P<names>.+))?$'
 )
 _ENTRY = re.compile(r"^\| `(?P<request>[^`]+)` \| `(?P<difference>[^`]+)` \| (?P<why>.+) \|$")
 _CHOSEN = re.compile(

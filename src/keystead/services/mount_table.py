@@ -42,6 +42,8 @@ BUILT_IN = (
 )
 """What is mounted in every namespace by itself: path, type, description."""
 
+_HEADERS = {"sys/": ["Accept"], "identity/": ["Authorization"]}
+
 _PAGE = 1000
 
 
@@ -75,6 +77,7 @@ def built_in(namespace: str) -> list[MountView]:
                 accessor=f"{type_}_{known[:8]}",
                 uuid=known[:32],
                 description=description,
+                config=MountConfig(passthrough_request_headers=_HEADERS.get(path, [])),
                 built_in=True,
             )
         )

@@ -188,7 +188,7 @@ def tune_mount(operation: TuneMount, scope: Scope, tx: Transaction) -> MountView
         changed["config"] = _tuned(record, operation.config)
     if operation.options is not None:
         options = record.options | operation.options
-        if record.type == "kv" and record.options.get("version") == "2" != options["version"]:
+        if record.type == "kv" and record.options.get("version") == "2" != options.get("version"):
             raise InvalidRequest("cannot downgrade mount from version 2")
         changed["options"] = options
     tuned = msgspec.structs.replace(record, **changed)
@@ -274,7 +274,9 @@ def _type_and_options(operation: CreateMount) -> tuple[str, dict[str, str]]:
     if operation.type in ("kv", "kv-v1", "kv-v2", "generic"):
         if operation.type == "kv-v2":
             options["version"] = "2"
-        version = options.setdefault("version", "1")
+        elif operation.type == "kv-v1":
+            options["version"] = "1"
+        version = options.get("version", "1")
         if version not in ("1", "2"):
             raise InvalidRequest(f"unknown kv version {version}")
         return "kv", options

@@ -319,6 +319,8 @@ def _refuse_patch(request: VaultRequest) -> Answer | None:
     given = request.headers.get(b"content-type", b"")
     if given.partition(b";")[0].strip().lower() == _MERGE_PATCH:
         return None
+    if not given:
+        raise InvalidRequest("mime: no media type")
     shown = given.decode("ascii", "replace")[:80]
     message = f"PATCH requires Content-Type of {_MERGE_PATCH.decode()}, provided {shown}"
     return Answer(raw=Raw(b"application/json", _encode({"errors": [message]}), 415))

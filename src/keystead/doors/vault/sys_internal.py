@@ -91,5 +91,5 @@ def _briefly(mount: MountView) -> dict[str, object]:
     return {
         "type": mount.type,
         "description": mount.description,
-        "options": mount.options or None,
+        "options": None if mount.built_in else mount.options,
     }

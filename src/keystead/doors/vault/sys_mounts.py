@@ -263,16 +263,12 @@ async def remount_status(request: VaultRequest, id: str) -> Reply:
     mount = next((m for m in page.mounts if m.uuid == id and m.moved_from), None)
     if mount is None:
         raise NotFound
-    return repeated(
-        {
-            "migration_id": id,
-            "migration_info": {
-                "source_mount": mount.moved_from,
-                "target_mount": mount.path,
-                "status": "success",
-            },
-        }
-    )
+    info = {
+        "source_mount": mount.moved_from,
+        "target_mount": mount.path,
+        "status": "success",
+    }
+    return {"migration_id": id, "migration_info": info}
 
 
 # --- how mounts are shown -----------------------------------------------------------------
@@ -297,7 +293,7 @@ def described(mount: MountView) -> dict[str, Any]:
         "description": mount.description,
         "external_entropy_access": mount.external_entropy_access,
         "local": mount.local,
-        "options": mount.options or None,
+        "options": None if mount.built_in else mount.options,
         "plugin_version": config.plugin_version,
         "running_plugin_version": BUILTIN_VERSION,
         "running_sha256": "",

@@ -182,12 +182,12 @@ def _share(request: VaultRequest) -> str:
 # --- a root token -------------------------------------------------------------------------
 
 
-@ENGINE.read("generate-root/attempt", public=True)
+@ENGINE.read("generate-root/attempt", "generate-root-token/attempt", public=True)
 async def show_generate_root(request: VaultRequest) -> Reply:
     return bare(_root_status(await request.perform(ShowGenerateRoot())))
 
 
-@ENGINE.write("generate-root/attempt", public=True)
+@ENGINE.write("generate-root/attempt", "generate-root-token/attempt", public=True)
 async def start_generate_root(request: VaultRequest) -> Reply:
     if request.text("pgp_key"):
         raise InvalidRequest("PGP keys are not supported")
@@ -195,13 +195,13 @@ async def start_generate_root(request: VaultRequest) -> Reply:
     return bare(_root_status(status))
 
 
-@ENGINE.delete("generate-root/attempt")
+@ENGINE.delete("generate-root/attempt", "generate-root-token/attempt")
 async def cancel_generate_root(request: VaultRequest) -> Reply:
     await request.perform(CancelGenerateRoot())
     return None
 
 
-@ENGINE.write("generate-root/update", public=True)
+@ENGINE.write("generate-root/update", "generate-root-token/update", public=True)
 async def continue_generate_root(request: VaultRequest) -> Reply:
     operation = ContinueGenerateRoot(nonce=_nonce(request), share=_share(request))
     try:

@@ -72,6 +72,11 @@ async def unseal(request: VaultRequest) -> Reply:
         raise InvalidRequest(
             "'key' must be specified in request body as JSON, or 'reset' set to true"
         )
+    status = await request.perform(ShowStatus())
+    if not status.sealed:
+        if reset:
+            raise InvalidRequest("vault is unsealed")
+        return bare(_seal_status(status))
     share = "" if reset else share_of(key)
     return bare(_seal_status(await request.perform(Unseal(share=share, reset=reset))))
 
