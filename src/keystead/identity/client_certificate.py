@@ -6,8 +6,10 @@ import functools
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import (
     BasicConstraints,
     Certificate,
@@ -18,6 +20,8 @@ from cryptography.x509 import (
     ExtensionType,
     InvalidVersion,
     KeyUsage,
+    ObjectIdentifier,
+    RFC822Name,
     SubjectAlternativeName,
     UniformResourceIdentifier,
     UnsupportedGeneralNameType,
@@ -59,33 +63,58 @@ def parse_der(der: bytes) -> Certificate:
     return certificate
 
 
+class Trusted(NamedTuple):
+    """A bundle of trusted certificates: authorities, and others (DER) that stand for
+    themselves alone."""
+
+    store: Store
+    pinned: frozenset[bytes]
+
+
 @functools.lru_cache(maxsize=256)
-def authorities(ca_pem: str) -> Store:
+def authorities(ca_pem: str) -> Trusted:
     """The trusted certificates of a PEM bundle; raises InvalidRequest if there is none."""
     try:
         certificates = load_pem_x509_certificates(ca_pem.encode("ascii"))
-        for certificate in certificates:
-            certificate.extensions  # noqa: B018 - parsed on first use
-        return Store(certificates)
+        pinned = [c.public_bytes(Encoding.DER) for c in certificates if not _is_authority(c)]
+        return Trusted(Store(certificates), frozenset(pinned))
     except _UNREADABLE:
         raise InvalidRequest("The CA is not one or more PEM certificates.") from None
 
 
-def verify(certificate: Certificate, ca_pem: str, now: float) -> None:
-    """Check that a certificate was issued by one of the CAs for TLS clients (RFC 5280, 6.1).
+def _is_authority(certificate: Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(BasicConstraints).value.ca
+    except ExtensionNotFound:
+        return False
+
+
+def verify(certificate: Certificate, ca_pem: str, now: float) -> list[Certificate]:
+    """Check that a certificate was issued by one of the CAs for TLS clients (RFC 5280, 6.1),
+    and give it with those above it.
 
     Checked: signatures up to one of the trusted certificates, all validity times at ``now``
-    (Unix seconds), CA certificates by the Web PKI's profile (key usage and basic constraints
-    are needed), path lengths, name constraints; and of the certificate itself that it is no CA,
-    that an extended key usage, if any, names clientAuth (4.2.1.12), and a key usage, if any,
-    digitalSignature (4.2.1.3). Not checked: revocation (CRL, OCSP). Raises VerificationFailed.
+    (Unix seconds), of CA certificates that they are said to be such (basic constraints) and a
+    key usage, if any, names keyCertSign, path lengths, name constraints; and of the
+    certificate itself that it is no CA, that an extended key usage, if any, names clientAuth
+    (4.2.1.12), and a key usage, if any, digitalSignature (4.2.1.3). A trusted certificate that
+    is no CA is good for itself while it is valid. Not checked: revocation (CRL, OCSP). Raises
+    VerificationFailed.
     """
-    policies = PolicyBuilder().store(authorities(ca_pem)).time(datetime.fromtimestamp(now, UTC))
-    verifier = policies.extension_policies(
-        ca_policy=ExtensionPolicy.webpki_defaults_ca(), ee_policy=_client_extensions()
-    ).build_client_verifier()
+    trusted, at = authorities(ca_pem), datetime.fromtimestamp(now, UTC)
+    if certificate.public_bytes(Encoding.DER) in trusted.pinned:
+        if certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
+            return [certificate]
+        raise VerificationFailed("The client certificate is not valid now.")
+    verifier = (
+        PolicyBuilder()
+        .store(trusted.store)
+        .time(at)
+        .extension_policies(ca_policy=_ca_extensions(), ee_policy=_client_extensions())
+        .build_client_verifier()
+    )
     try:
-        verifier.verify(certificate, [])
+        return verifier.verify(certificate, []).chain
     except (VerificationError, *_UNREADABLE):
         raise VerificationFailed("The client certificate is not of this CA.") from None
 
@@ -93,29 +122,49 @@ def verify(certificate: Certificate, ca_pem: str, now: float) -> None:
 def require_names(
     certificate: Certificate,
     *,
-    common_names: Sequence[str],
-    dns_names: Sequence[str],
-    uris: Sequence[str],
+    names: Sequence[str] = (),
+    common_names: Sequence[str] = (),
+    dns_names: Sequence[str] = (),
+    emails: Sequence[str] = (),
+    uris: Sequence[str] = (),
+    units: Sequence[str] = (),
 ) -> None:
     """Check that for each list of shell-style patterns that is not empty the certificate has
-    a name that fits one: subject CN, DNS names (in any case) and URIs. Raises
-    VerificationFailed."""
+    a name that fits one: subject CN, DNS names (in any case), mail addresses, URIs, subject
+    OU; ``names`` are CNs, DNS names or mail addresses. Raises VerificationFailed."""
     try:
-        names = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
+        san = certificate.extensions.get_extension_for_class(SubjectAlternativeName).value
     except ExtensionNotFound:
-        names = SubjectAlternativeName([])
-    subject = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        san = SubjectAlternativeName([])
+    subject = _subject(certificate, NameOID.COMMON_NAME)
+    dns, mail = san.get_values_for_type(DNSName), san.get_values_for_type(RFC822Name)
     demands = (
-        (common_names, [str(attribute.value) for attribute in subject]),
-        ([p.lower() for p in dns_names], [n.lower() for n in names.get_values_for_type(DNSName)]),
-        (uris, names.get_values_for_type(UniformResourceIdentifier)),
+        (names, [*subject, *dns, *mail]),
+        (common_names, subject),
+        ([p.lower() for p in dns_names], [n.lower() for n in dns]),
+        (emails, mail),
+        (uris, san.get_values_for_type(UniformResourceIdentifier)),
+        (units, _subject(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME)),
     )
     if not all(_fits(patterns, present) for patterns, present in demands):
         raise VerificationFailed("The client certificate does not have the names asked for.")
 
 
+def _subject(certificate: Certificate, oid: ObjectIdentifier) -> list[str]:
+    return [str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(oid)]
+
+
 def _fits(patterns: Sequence[str], present: Iterable[str]) -> bool:
     return not patterns or any(fnmatchcase(name, p) for name in present for p in patterns)
+
+
+@functools.cache
+def _ca_extensions() -> ExtensionPolicy:
+    return (
+        ExtensionPolicy.permit_all()
+        .require_present(BasicConstraints, Criticality.AGNOSTIC, _authority)
+        .may_be_present(KeyUsage, Criticality.AGNOSTIC, _for_certificates)
+    )
 
 
 @functools.cache
@@ -141,3 +190,13 @@ def _for_signing(_: Policy, __: Certificate, extension: ExtensionType | None) ->
 def _no_authority(_: Policy, __: Certificate, extension: ExtensionType | None) -> None:
     if isinstance(extension, BasicConstraints) and extension.ca:
         raise ValueError("a CA is no client")
+
+
+def _authority(_: Policy, __: Certificate, extension: ExtensionType | None) -> None:
+    if isinstance(extension, BasicConstraints) and not extension.ca:
+        raise ValueError("not a CA")
+
+
+def _for_certificates(_: Policy, __: Certificate, extension: ExtensionType | None) -> None:
+    if isinstance(extension, KeyUsage) and not extension.key_cert_sign:
+        raise ValueError("not for certificates")

@@ -144,6 +144,12 @@ class CertificateRoleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defa
     allowed_dns_names: list[str] = []
     allowed_uris: list[str] = []
     limits: Limits = Limits()
+    allowed_names: list[str] = []
+    allowed_emails: list[str] = []
+    allowed_units: list[str] = []
+    required_extensions: list[str] = []
+    metadata_extensions: list[str] = []
+    display_name: str = ""
 
 
 class JwtRoleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

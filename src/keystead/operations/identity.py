@@ -551,6 +551,12 @@ class CertificateRoleView(Reply, frozen=True):
     allowed_dns_names: list[str]
     allowed_uris: list[str]
     limits: TokenLimits
+    allowed_names: list[str] = []
+    allowed_emails: list[str] = []
+    allowed_units: list[str] = []
+    required_extensions: list[str] = []
+    metadata_extensions: list[str] = []
+    display_name: str = ""
 
 
 class CertificateRoleNames(Reply, frozen=True):
@@ -561,7 +567,11 @@ class CertificateRoleNames(Reply, frozen=True):
 class WriteCertificateRole(Operation[CertificateRoleView], frozen=True, kw_only=True):
     """Create or replace a certificate role: which certificates of which CA log in as it.
 
-    Names are shell-style patterns; an empty list places no demand.
+    A trusted certificate that is no CA logs in itself. Names are shell-style patterns; an empty
+    list places no demand. ``allowed_names`` are common names, DNS names or mail addresses,
+    ``allowed_units`` organizational units. ``required_extensions`` must all be there:
+    ``OID:pattern`` on a string, or ``hex:OID:pattern`` on DER. The strings in
+    ``metadata_extensions`` (OIDs) go into the metadata of the tokens.
     """
 
     action: ClassVar[str] = "certificate-role:write"
@@ -576,6 +586,12 @@ class WriteCertificateRole(Operation[CertificateRoleView], frozen=True, kw_only=
     allowed_dns_names: list[str] = []
     allowed_uris: list[str] = []
     limits: TokenLimits = TokenLimits()
+    allowed_names: list[str] = []
+    allowed_emails: list[str] = []
+    allowed_units: list[str] = []
+    required_extensions: list[str] = []
+    metadata_extensions: list[str] = []
+    display_name: Annotated[str, Meta(max_length=256)] = ""
 
 
 class ShowCertificateRole(Operation[CertificateRoleView], frozen=True, kw_only=True):
@@ -590,11 +606,13 @@ class ShowCertificateRole(Operation[CertificateRoleView], frozen=True, kw_only=T
 
 
 class ListCertificateRoles(Page, Operation[CertificateRoleNames], frozen=True, kw_only=True):
-    """List certificate roles."""
+    """List certificate roles: those of a log-in ``mount`` (empty: the usual one), or all."""
 
     action: ClassVar[str] = "certificate-role:list"
     kind: ClassVar[str] = "certificate-role"
     effect: ClassVar[Effect] = Effect.READ
+
+    mount: str | None = None
 
 
 class DeleteCertificateRole(Operation[Done], frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keystead.doors.vault import (
+    cert,
     cubbyhole,
     database,
     jwt,
@@ -11,6 +12,7 @@ from keystead.doors.vault import (
     kv2,
     sys,
     token,
+    transit,
     userpass,
 )
 from keystead.doors.vault.engine import Engine
@@ -22,6 +24,7 @@ def engines() -> dict[str, Engine]:
 
 
 _ALL: tuple[Engine, ...] = (
+    cert.ENGINE,
     cubbyhole.ENGINE,
     database.ENGINE,
     jwt.ENGINE,
@@ -30,5 +33,6 @@ _ALL: tuple[Engine, ...] = (
     kv2.ENGINE,
     sys.ENGINE,
     token.ENGINE,
+    transit.ENGINE,
     userpass.ENGINE,
 )

@@ -6,7 +6,6 @@ At the usual mount, which is called like its type and need not be there, ``ci`` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -53,25 +52,8 @@ class MountedNames(Generic[RecordT]):
     def page(
         self, reader: Reader, namespace: str, mount: str | None, after: str, limit: int
     ) -> tuple[list[str], str]:
-        """Names of a mount (empty: the usual; None: of all), and the cursor for more, if any."""
-        prefix = f"{mount}/" if mount else ""
-        found = [
-            name
-            for name, _ in reader.list(
-                self.kind, namespace, prefix=prefix, after=after, limit=limit
-            )
-        ]
-        names = [name for name in found if mount is None or name.rpartition("/")[0] == mount]
-        return names, found[-1] if len(found) == limit else ""
-
-    def at(self, reader: Reader, namespace: str, mount: str) -> Iterator[str]:
-        """All names of a mount."""
-        after = ""
-        while True:
-            names, after = self.page(reader, namespace, mount, after, _PAGE)
-            yield from names
-            if not after:
-                return
+        """A page of names; see ``page``."""
+        return page(reader, self.kind, namespace, mount, after, limit)
 
     def delete(self, tx: Transaction, namespace: str, name: str) -> None:
         """Delete a record, if there is one, and revoke its tokens."""
@@ -82,25 +64,51 @@ class MountedNames(Generic[RecordT]):
 
     def unmount(self, tx: Transaction, namespace: str, mount: MountView) -> None:
         """Delete what logs in at a mount that is taken away."""
-        for name in list(self.at(tx, namespace, self._short(mount.path))):
+        for name in names_at(tx, self.kind, namespace, self.short(mount.path)):
             self.delete(tx, namespace, name)
 
     def move(self, tx: Transaction, namespace: str, mount: MountView, target: str) -> None:
         """Rename what logs in at a mount that moves. The tokens end, as they do in Vault."""
-        new = self._short(target)
-        for name in list(self.at(tx, namespace, self._short(mount.path))):
+        new = self.short(target)
+        for name in names_at(tx, self.kind, namespace, self.short(mount.path)):
             record = tx.get(self.kind, namespace, name)
             assert record is not None
             self.delete(tx, namespace, name)
             fresh: Any = msgspec.structs.replace(record, incarnation=new_incarnation())
-            short = name.rpartition("/")[2]
-            tx.add(self.kind, namespace, f"{new}/{short}" if new else short, fresh)
+            tx.add(self.kind, namespace, joined(new, name.rpartition("/")[2]), fresh)
 
     def follow_mounts(self) -> None:
         """Have ``unmount`` and ``move`` called when that happens to a mount of this type."""
         on_unmount(self.type)(self.unmount)
         on_move(self.type)(self.move)
 
-    def _short(self, path: str) -> str:
+    def short(self, path: str) -> str:
+        """What names at the mount of that path begin with, before a slash; empty for the usual."""
         mount = path.removeprefix("auth/").strip("/")
         return "" if mount == self.type else mount
+
+
+def joined(mount: str, name: str) -> str:
+    """The full name of something at a mount (empty: the usual one)."""
+    return f"{mount}/{name}" if mount else name
+
+
+def page(
+    reader: Reader, kind: Kind[Any], namespace: str, mount: str | None, after: str, limit: int
+) -> tuple[list[str], str]:
+    """Names of a mount (empty: the usual; None: of all), and the cursor for more, if any."""
+    prefix = f"{mount}/" if mount else ""
+    found = [
+        name for name, _ in reader.list(kind, namespace, prefix=prefix, after=after, limit=limit)
+    ]
+    names = [name for name in found if mount is None or name.rpartition("/")[0] == mount]
+    return names, found[-1] if len(found) == limit else ""
+
+
+def names_at(reader: Reader, kind: Kind[Any], namespace: str, mount: str | None) -> list[str]:
+    """All names of a mount."""
+    names, after = page(reader, kind, namespace, mount, "", _PAGE)
+    while after:
+        more, after = page(reader, kind, namespace, mount, after, _PAGE)
+        names += more
+    return names
