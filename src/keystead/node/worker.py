@@ -43,11 +43,13 @@ from keystead.services.feed import Board, ChangeFeed
 from keystead.services.house import House
 from keystead.services.mounts import RELOAD_ON as RELOAD_MOUNTS_ON
 from keystead.services.namespaces import Namespaces
+from keystead.services.path_policies import load_path_policies
 from keystead.services.policies import RELOAD_ON, load_policies
 from keystead.services.quota_table import RELOAD_ON as RELOAD_QUOTAS_ON
 from keystead.services.quota_table import Quotas
 from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
 from keystead.services.seal_state import SealState
+from keystead.services.snapshots import RESTORATION
 from keystead.store.store import Store
 from keystead.telemetry.metrics import Metrics
 
@@ -292,6 +294,7 @@ class Worker:
         house = self.house
         names = house.namespaces.names()
         await house.store.read(lambda reader: load_policies(reader, names, house.policies))
+        await house.store.read(lambda reader: load_path_policies(reader, names, house.paths))
 
     async def _load_mounts(self) -> None:
         house = self.house
@@ -328,6 +331,9 @@ class Worker:
         if house.seal.sealed:
             return  # unsealing loads everything
         kinds = {change.kind for change in changes}
+        if RESTORATION.name in kinds:
+            await self._lost_track()
+            return
         if "namespace" in kinds or "seal" in kinds:
             await house.seal.refresh()
             await house.store.read(house.namespaces.load)

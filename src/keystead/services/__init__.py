@@ -9,9 +9,12 @@ def load_services() -> None:
         host,
         mounts,
         namespaces,
+        password_policies,
+        path_policies,
         policies,
         quotas,
         randomness,
+        snapshots,
         system,
     )
     from keystead.services import wrapping as response_wrapping  # noqa: F401
@@ -56,3 +59,4 @@ def load_services() -> None:
         sweeping,
         values,
     )
+    from keystead.services.transit import handlers  # noqa: F401

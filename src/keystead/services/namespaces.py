@@ -52,6 +52,16 @@ class RemainsRecord(msgspec.Struct, frozen=True):
 REMAINS = Kind("namespace-remains", RemainsRecord)
 
 
+class TombstoneRecord(msgspec.Struct, frozen=True):
+    """A namespace that is gone for good, whatever an old copy of the database says."""
+
+    name: str
+    deleted_at: float
+
+
+TOMBSTONE = Kind("namespace-tombstone", TombstoneRecord)
+
+
 @changes(CreateNamespace)
 def create_namespace(operation: CreateNamespace, scope: Scope, tx: Transaction) -> NamespaceView:
     name = _whole_name(operation.name, scope)
@@ -138,6 +148,7 @@ def delete_namespace(operation: DeleteNamespace, scope: Scope, tx: Transaction) 
         )
     tx.delete(NAMESPACE, "", id)
     tx.add(REMAINS, "", id, RemainsRecord(scope.now))
+    tx.add(TOMBSTONE, "", id, TombstoneRecord(record.name, scope.now))
     return Done()
 
 

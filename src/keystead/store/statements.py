@@ -28,6 +28,13 @@ DELETE_NAMESPACE = (
     "DELETE FROM records WHERE (kind, namespace, id) IN (SELECT kind, namespace, id"
     " FROM records WHERE namespace = :namespace LIMIT :limit)"
 )
+KINDS = "SELECT DISTINCT kind FROM records"
+DELETE_KIND = "DELETE FROM records WHERE kind = :kind"
+ROWS_AFTER = (
+    f"SELECT {_COLUMNS} FROM records"  # noqa: S608 - constants
+    " WHERE (kind, namespace, id) > (:kind, :namespace, :id)"
+    " ORDER BY kind, namespace, id LIMIT :limit"
+)
 CHANGES_AFTER = (
     "SELECT number, namespace, kind, id, request_id, at FROM changes"
     " WHERE number > :number ORDER BY number LIMIT :limit"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from sqlalchemy.exc import IntegrityError
@@ -131,6 +131,17 @@ class Reader:
         given |= {"prefix": prefix, "prefix_end": prefix + "\U0010ffff"}
         return self._session.number(sql.COUNT_BELOW, given)
 
+    def rows(self, limit: int = 500) -> Iterator[Row]:
+        """Every row as it is stored, sealed and not yet authenticated, ``limit`` at a time."""
+        cursor = {"kind": "", "namespace": "", "id": ""}
+        while True:
+            page = self._session.rows(sql.ROWS_AFTER, {**cursor, "limit": limit})
+            yield from map(Row._make, page)
+            if len(page) < limit:
+                return
+            last = Row._make(page[-1])
+            cursor = {"kind": last.kind, "namespace": last.namespace, "id": last.id}
+
     def changes_after(self, number: int, limit: int = 1000) -> Changes:
         """Changes with greater numbers, in order."""
         rows = self._session.rows(sql.CHANGES_AFTER, {"number": number, "limit": limit})
@@ -220,6 +231,20 @@ class Transaction(Reader):
         first = self._session.number(sql.FIRST_CHANGE)
         given = {"number": self.last_change() - max(keep, 1), "first": first, "limit": limit}
         return self._session.run(sql.FORGET_CHANGES, given)
+
+    def put_rows(self, rows: Iterable[Row]) -> None:
+        """Insert or replace rows as they were once stored. Records no change."""
+        self._session.run_each(sql.PUT, [row._asdict() for row in rows])
+
+    def add_rows(self, rows: Iterable[Row]) -> None:
+        """Insert rows as they were once stored where there is none. Records no change."""
+        self._session.run_each(sql.ADD, [row._asdict() for row in rows])
+
+    def delete_kinds(self, keep: Collection[str]) -> None:
+        """Delete every record but those of some kinds. Records no change."""
+        for (kind,) in self._session.rows(sql.KINDS):
+            if kind not in keep:
+                self._session.run(sql.DELETE_KIND, {"kind": kind})
 
     def put_seal_row(self, row: SealRow) -> None:
         """Replace the row that says how the server is unsealed."""

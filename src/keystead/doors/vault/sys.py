@@ -12,6 +12,7 @@ from keystead.doors.vault import (
     sys_quotas,
     sys_rekey,
     sys_seal,
+    sys_storage,
     sys_tools,
     wrapping,
 )
@@ -29,6 +30,7 @@ for part in (
     sys_quotas.ENGINE,
     sys_rekey.ENGINE,
     sys_seal.ENGINE,
+    sys_storage.ENGINE,
     sys_tools.ENGINE,
     wrapping.ENGINE,
 ):
