@@ -10,6 +10,10 @@ from keystead.cli.command import Command
 from keystead.cli.inputs import read_secret
 from keystead.cli.session import Session, pass_session, token_file
 from keystead.operations.identity import IssuedToken
+from keystead.operations.jwt_auth import LoginJwt
+from keystead.operations.kubernetes_auth import LoginKubernetes
+
+POD_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
 
 
 @click.command(
@@ -18,19 +22,24 @@ from keystead.operations.identity import IssuedToken
         "keystead login --method userpass --user alice",
         "keystead login --method approle --role-id 8f2c… --secret-file secret-id.txt",
         "keystead login --method cert --client-certificate me.pem --client-key me.key",
+        "keystead login --method oidc --role staff",
+        "keystead login --method jwt --role ci --secret-file token.jwt",
+        "keystead login --method kubernetes --role shop",
         "keystead login --method token",
     ],
 )
 @click.option(
     "--method",
-    type=click.Choice(["userpass", "approle", "cert", "token"]),
+    type=click.Choice(["userpass", "approle", "cert", "jwt", "oidc", "kubernetes", "token"]),
     default="userpass",
     show_default=True,
     help="How to prove who you are.",
 )
 @click.option("--user", help="userpass: the user's name.")
 @click.option("--role-id", help="approle: the role identifier.")
-@click.option("--role", help="cert: the certificate role; without it, the one that fits.")
+@click.option("--role", help="cert, jwt, oidc, kubernetes: the role to log in as.")
+@click.option("--mount", help="jwt, oidc, kubernetes: the mount, if not auth/METHOD.")
+@click.option("--port", default=8250, show_default=True, help="oidc: where the browser comes back.")
 @click.option(
     "--secret-file",
     "--password-file",
@@ -45,6 +54,8 @@ def login(
     user: str | None,
     role_id: str | None,
     role: str | None,
+    mount: str | None,
+    port: int,
     secret_file: str | None,
 ) -> None:
     """Log in; the token is kept in ~/.keystead-token (or KEYSTEAD_TOKEN_FILE), mode 0600.
@@ -63,6 +74,16 @@ def login(
         issued = client.approles.login(identifier, secret_id=secret)
     elif method == "cert":
         issued = client.certificate_roles.login(name=role)
+    elif method == "oidc":
+        from keystead.cli import browser
+
+        issued = browser.log_in(client, mount or method, role or "", port)
+    elif method == "jwt":
+        jwt = read_secret(secret_file, "Token").strip()
+        issued = client(LoginJwt(mount=mount or method, role=role or "", jwt=jwt))
+    elif method == "kubernetes":
+        jwt = read_secret(secret_file or POD_TOKEN, "Token").strip()
+        issued = client(LoginKubernetes(mount=mount or method, role=role or "", jwt=jwt))
     token = issued.token if issued else read_secret(secret_file, "Token").strip()
     client.use_token(token)
     info = issued.info if issued else client.tokens.lookup_self()

@@ -60,6 +60,8 @@ SECTIONS = {
         "certificate-role": Entry(
             "certificate_role", "certificate_role", "Who logs in with a TLS certificate."
         ),
+        "jwt": Entry("jwt", "jwt", "Who logs in with a token of another issuer, or a browser."),
+        "kubernetes": Entry("kubernetes", "kubernetes", "Who logs in with a service account."),
         "role": Entry("role", "role", "Roles, which policies speak of."),
         "group": Entry("group", "group", "Groups of principals that share roles."),
         "namespace": Entry("namespace", "namespace", "Tenants, each under a key of its own."),
