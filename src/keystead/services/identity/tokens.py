@@ -43,6 +43,7 @@ from keystead.operations.identity import (
     TokenPage,
     TokenView,
 )
+from keystead.services.identity.certificates import ROLES, require_binding
 from keystead.services.identity.granting import own_roles, require_grant, require_permission
 from keystead.services.identity.issuing import kept, lifetime, store_token, view
 from keystead.services.identity.revoking import revoke, sweep
@@ -290,6 +291,8 @@ def _renew(
     """Set the end of the lifetime anew, at most to the maximum; a period is what it is."""
     if record.batch or record.fixed or record.expires_at is None:
         raise Conflict("lease is not renewable")
+    if record.method == ROLES.prefix:
+        require_binding(tx, scope, record)
     wanted = record.period_seconds or increment_seconds or record.ttl_seconds
     expires_at = scope.now + wanted
     if record.max_expires_at is not None:
