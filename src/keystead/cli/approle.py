@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from keystead.cli.command import Group
-from keystead.cli.inputs import duration
+from keystead.cli.inputs import duration, in_option, read_secret
 from keystead.cli.limits import limit_options, limits_from
 from keystead.cli.session import Session, pass_session
 
@@ -106,6 +106,16 @@ def create_secret_id(
 def list_secret_ids(session: Session, name: str) -> None:
     """List secret identifiers by accessor."""
     session.show(session.client.approles.list_secret_ids(name), brief="accessor")
+
+
+@secret_id.command("find", examples=["keystead approle secret-id find ci --in ci.secret"])
+@click.argument("name")
+@in_option
+@pass_session
+def find_secret_id(session: Session, name: str, source: str) -> None:
+    """Show what is known of a secret identifier, read from standard input or a file."""
+    text = read_secret(source, "Secret identifier").strip()
+    session.show(session.client.approles.find_secret_id(name, text), brief="accessor")
 
 
 @secret_id.command("destroy", examples=["keystead approle secret-id destroy ci 5Kd0…"])
