@@ -17,10 +17,11 @@ from keystead.operations.identity import ReapTokens
 from keystead.operations.keys import ReapKeys
 from keystead.operations.mounts import SweepMounts
 from keystead.operations.secrets import SweepSecrets
+from keystead.operations.transit import RotateDueKeys
 from keystead.services import idempotency
 from keystead.services.database.rotator import Rotator
 from keystead.services.house import House
-from keystead.services.keys.records import KEY, WRAPPING_KEY
+from keystead.services.keys.records import KEY, ROTATION, WRAPPING_KEY
 from keystead.services.keys.usage import write_usage
 from keystead.services.leases.issuing import adopt_pending
 from keystead.services.leases.revoker import Revoker
@@ -138,6 +139,8 @@ class Scheduler:
         now = house.clock()
         if await self._any_due(now, KEY, WRAPPING_KEY):
             await self._gate.perform_as(SERVER, ReapKeys())
+        if await self._any_due(now, ROTATION):
+            await self._gate.perform_as(SERVER, RotateDueKeys())
         if await self._any_due(now, TOKEN, SECRET_ID):
             await self._gate.perform_as(SERVER, ReapTokens())
         if await self._any_due(now, *SWEPT_SECRETS):

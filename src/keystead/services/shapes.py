@@ -80,10 +80,13 @@ class Shape:
         self.slow = operation.action == "key:generate-data-key-pair"
 
     def contexts(self, operation: Any) -> Contexts:
-        """The distinct encryption contexts of an operation: policy is asked about each."""
+        """The distinct encryption contexts of an operation: policy is asked about each, and
+        about what has none as well."""
         if self.has_context:
             return (_context_of(operation),)
         if not self.has_items:
+            return _NO_CONTEXTS
+        if not operation.items or "context" not in operation.items[0].__struct_fields__:
             return _NO_CONTEXTS
         contexts = map(_context_of, operation.items)
         distinct = {tuple(sorted(context.items())): context for context in contexts}

@@ -9,7 +9,6 @@ from keystead.errors import InvalidRequest
 
 PREFIX: Final = "vault:v"
 
-_ALPHABET: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _URLSAFE: Final = str.maketrans("+/", "-_")
 _STANDARD: Final = str.maketrans("-_", "+/")
 _LONGEST_VERSION: Final = 10  # decimal digits
@@ -48,40 +47,20 @@ def split(text: str, what: str) -> Framed:
 
 
 def decode(text: str) -> bytes:
-    """Decode standard base64, in lines or not; raises InvalidRequest in Vault's words."""
+    """Decode standard base64; raises InvalidRequest."""
     try:
-        return a2b_base64(text, strict_mode=True)
+        return a2b_base64(text, strict_mode=True) if text else b""
     except (Error, ValueError):
-        return _decode_lines(text)
+        raise InvalidRequest("illegal base64 data") from None
 
 
 def decode_urlsafe(text: str) -> bytes:
     """Decode URL-safe base64 without padding (RFC 4648, 5); raises InvalidRequest."""
     if "=" in text or "+" in text or "/" in text:
-        raise InvalidRequest("illegal base64 data at input byte 0")
+        raise InvalidRequest("illegal base64 data")
     return decode(text.translate(_STANDARD) + "=" * (-len(text) % 4))
 
 
 def encode(data: bytes) -> str:
     """Standard base64 in one line."""
     return b2a_base64(data, newline=False).decode()
-
-
-def _decode_lines(text: str) -> bytes:
-    joined = text.replace("\n", "").replace("\r", "")
-    if not joined:
-        return b""
-    try:
-        return a2b_base64(joined, strict_mode=True)
-    except (Error, ValueError):
-        place = _first_illegal(text)
-        raise InvalidRequest(f"illegal base64 data at input byte {place}") from None
-
-
-def _first_illegal(text: str) -> int:
-    """Where a decoder that goes by groups of four gives up."""
-    raw = text.rstrip("=").encode("utf-8", "replace")
-    for place, byte in enumerate(raw):
-        if byte not in _ALPHABET and byte not in b"\r\n":
-            return place
-    return len(raw) // 4 * 4

@@ -315,7 +315,6 @@ ELSEWHERE: Final[frozenset[type[Operation[Any]]]] = frozenset(
         transit.ExportTransitKey,
         transit.ExportWrappedKey,
         transit.GenerateTransitDataKey,
-        transit.HashData,
         transit.ImportTransitKey,
         transit.ImportTransitVersion,
         transit.ListTransitKeys,

@@ -9,6 +9,7 @@ from typing import Any
 from keystead.crypto import KeyMaterial, KeySpec, Usage, open_private, spec
 from keystead.crypto.ciphertext import pack_header
 from keystead.errors import (
+    Conflict,
     ContextRequired,
     KeyStateForbids,
     KeyUsageForbids,
@@ -158,7 +159,16 @@ class Key:
         return f"Key({self.record.name!r}, id={self.id!r})"
 
     def require_usage(self, usage: Usage) -> None:
-        """Raise KeyUsageForbids unless the key was made for ``usage``."""
+        """Raise KeyUsageForbids unless the key was made for ``usage``, or Conflict if Vault's
+        transit engine has it deleted, or only ever uses keys that are derived from it."""
+        if self.record.transit is not None:
+            if self.record.transit.soft_deleted:
+                raise Conflict("refusing to use soft-deleted key", key=self.record.name)
+            if self.record.transit.derived:
+                raise KeyUsageForbids(
+                    f"Key {self.record.name} is never used itself: keys are derived from it.",
+                    hint="Use it through the transit engine, with a context.",
+                )
         if self.usage is not usage:
             raise KeyUsageForbids(
                 f"Key {self.record.name} is for {self.usage}, not for {usage}.",
@@ -175,7 +185,7 @@ class Key:
         self.require_usage(usage)
         version = self.versions.get(self.primary)
         if version is None or not version.may_protect:
-            raise self._state_forbids(self.primary, version)
+            raise self.state_forbids(self.primary, version)
         return version
 
     def processing(self, usage: Usage, number: int | None = None) -> KeyVersion:
@@ -194,7 +204,7 @@ class Key:
                 key=self.record.name,
                 version=wanted,
             )
-        raise self._state_forbids(wanted, version)
+        raise self.state_forbids(wanted, version)
 
     def candidates(self, usage: Usage, number: int | None = None) -> list[KeyVersion]:
         """The named version; or all that may still process, newest first.
@@ -215,7 +225,8 @@ class Key:
         own.versions = {**self.versions, **taken}
         return own
 
-    def _state_forbids(self, number: int, version: KeyVersion | None) -> KeyStateForbids:
+    def state_forbids(self, number: int, version: KeyVersion | None) -> KeyStateForbids:
+        """The error for a version whose state does not allow what was asked."""
         state = State.DESTROYED if version is None else version.state
         return KeyStateForbids(
             f"Key {self.record.name} version {number} is {state}.",

@@ -80,9 +80,9 @@ def insert(
     tx: Transaction,
     scope: Scope,
     record: KeyRecord,
-    material: KeyMaterial,
+    material: KeyMaterial | bytes,
 ) -> KeyView:
-    """Store a new key with its first version."""
+    """Store a new key with its first version (see ``put_material``)."""
     if tx.get(ALIAS, scope.namespace, record.name) is not None:
         raise AlreadyExists(f"{record.name} is an alias of another key.", key=record.name)
     key_id = secrets.token_hex(16)
@@ -98,15 +98,21 @@ def put_material(
     key_id: str,
     record: KeyRecord,
     number: int,
-    material: KeyMaterial,
+    material: KeyMaterial | bytes,
 ) -> None:
-    """Store a version's material; a transit key's gets what it has besides."""
-    row = MaterialRecord(
-        key_id=key_id,
-        version=number,
-        material=material.reveal(),
-        public=public_der(spec(record.spec), material),
-    )
+    """Store a version's material, or its public part (DER) alone if no more is here. A transit
+    key's version gets what it has besides."""
+    if isinstance(material, bytes):
+        row = MaterialRecord(
+            key_id=key_id, version=number, material=b"", public=material, public_only=True
+        )
+    else:
+        row = MaterialRecord(
+            key_id=key_id,
+            version=number,
+            material=material.reveal(),
+            public=public_der(spec(record.spec), material),
+        )
     if record.transit is not None:
         row = with_transit_parts(record.transit, row)
     tx.add(MATERIAL, scope.namespace, material_id(key_id, number), row)
@@ -202,7 +208,7 @@ def add_version(
     scope: Scope,
     key_id: str,
     record: KeyRecord,
-    material: KeyMaterial,
+    material: KeyMaterial | bytes,
     *,
     origin: str,
 ) -> KeyView:

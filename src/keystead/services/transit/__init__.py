@@ -1,0 +1,1 @@
+"""Keys as Vault's transit engine has them."""
