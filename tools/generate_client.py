@@ -23,7 +23,7 @@ from keystead.doors.rest.routes import ELSEWHERE
 from keystead.operations import Done, Operation, catalogue, reply_type
 
 FOLDER = pathlib.Path(__file__).parents[1] / "src" / "keystead" / "client"
-PLURALS = {"policy": "policies", "audit": "audit", "system": "system"}
+PLURALS = {"audit": "audit", "system": "system"}
 
 
 class Style(typing.NamedTuple):
@@ -57,6 +57,14 @@ class Imports:
     def annotation(self, hint: Any, *, argument: bool = True) -> str:
         """Render a type; arguments take any sequence or mapping, replies are as they are."""
         origin, args = typing.get_origin(hint), typing.get_args(hint)
+        if hint is Any:
+            self.names["typing"].add("Any")
+            return "Any"
+        if origin is typing.Literal:
+            self.names["typing"].add("Literal")
+            return f"Literal[{', '.join(map(repr, args))}]"
+        if origin is typing.Annotated:
+            return self.annotation(args[0], argument=argument)
         if origin is None:
             return "None" if hint is types.NoneType else self.name(hint)
         inner = [self.annotation(arg, argument=argument) for arg in args]
@@ -67,7 +75,8 @@ class Imports:
 
 
 def attribute(kind: str) -> str:
-    return PLURALS.get(kind, kind.replace("-", "_") + "s")
+    name = kind.replace("-", "_")
+    return PLURALS.get(kind) or (name[:-1] + "ies" if name.endswith("y") else name + "s")
 
 
 def class_name(kind: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from keystead.operations.audit import (
     AuditEntries,
@@ -20,7 +20,27 @@ from keystead.operations.audit import (
     ShowCheckpoint,
     VerifyAudit,
 )
+from keystead.operations.audit_devices import (
+    AuditDevicePage,
+    AuditDeviceView,
+    AuditHash,
+    CreateAuditDevice,
+    DeleteAuditDevice,
+    HashForAuditDevice,
+    ListAuditDevices,
+)
 from keystead.operations.base import Operation, ReplyT
+from keystead.operations.certificate_auth import (
+    CertificateSettings,
+    DeleteRevocationList,
+    ListRevocationLists,
+    RevocationList,
+    RevocationListNames,
+    ShowCertificateSettings,
+    ShowRevocationList,
+    WriteCertificateSettings,
+    WriteRevocationList,
+)
 from keystead.operations.cryptography import (
     Agree,
     AgreeBatch,
@@ -84,6 +104,32 @@ from keystead.operations.cryptography import (
     WrapItem,
     Wrapped,
 )
+from keystead.operations.database import (
+    ConfigureDatabase,
+    DatabaseCredentials,
+    DatabaseNames,
+    DatabaseRoleView,
+    DatabaseView,
+    DeleteDatabase,
+    DeleteDatabaseRole,
+    DeleteStaticRole,
+    IssueDatabaseCredentials,
+    ListDatabaseRoles,
+    ListDatabases,
+    ListStaticRoles,
+    ReadStaticCredentials,
+    ReloadDatabases,
+    ResetDatabase,
+    RotateDatabaseRoot,
+    RotateStaticRole,
+    ShowDatabase,
+    ShowDatabaseRole,
+    ShowStaticRole,
+    StaticCredentials,
+    StaticRoleView,
+    WriteDatabaseRole,
+    WriteStaticRole,
+)
 from keystead.operations.identity import (
     AppRoleNames,
     AppRoleView,
@@ -95,8 +141,11 @@ from keystead.operations.identity import (
     DeleteCertificateRole,
     DeleteGroup,
     DeleteRole,
+    DeleteTokenRole,
     DeleteUser,
     DestroySecretId,
+    FindSecretId,
+    FindToken,
     GroupPage,
     GroupView,
     IssuedToken,
@@ -105,6 +154,7 @@ from keystead.operations.identity import (
     ListGroups,
     ListRoles,
     ListSecretIds,
+    ListTokenRoles,
     ListTokens,
     ListUsers,
     LoginAppRole,
@@ -120,13 +170,17 @@ from keystead.operations.identity import (
     RoleView,
     SecretId,
     SecretIds,
+    SecretIdView,
     SetPassword,
     ShowAppRole,
     ShowCertificateRole,
     ShowGroup,
+    ShowTokenRole,
     ShowUser,
     TokenLimits,
     TokenPage,
+    TokenRoleNames,
+    TokenRoleView,
     TokenView,
     UserNames,
     UserView,
@@ -134,7 +188,25 @@ from keystead.operations.identity import (
     WriteCertificateRole,
     WriteGroup,
     WriteRole,
+    WriteTokenRole,
     WriteUser,
+)
+from keystead.operations.jwt_auth import (
+    AuthorizationUrl,
+    DeleteJwtRole,
+    FinishOidcLogin,
+    JwtDemands,
+    JwtIssuer,
+    JwtIssuerView,
+    JwtRoleNames,
+    JwtRoleView,
+    ListJwtRoles,
+    LoginJwt,
+    ShowJwtIssuer,
+    ShowJwtRole,
+    StartOidcLogin,
+    WriteJwtIssuer,
+    WriteJwtRole,
 )
 from keystead.operations.keys import (
     AddAlias,
@@ -162,12 +234,40 @@ from keystead.operations.keys import (
     UpdateKey,
     WrappingKey,
 )
+from keystead.operations.kubernetes_auth import (
+    DeleteKubernetesRole,
+    KubernetesCluster,
+    KubernetesClusterView,
+    KubernetesDemands,
+    KubernetesRoleNames,
+    KubernetesRoleView,
+    ListKubernetesRoles,
+    LoginKubernetes,
+    ShowKubernetesCluster,
+    ShowKubernetesRole,
+    WriteKubernetesCluster,
+    WriteKubernetesRole,
+)
+from keystead.operations.leases import (
+    CountLeases,
+    ForgetLeases,
+    LeaseCount,
+    LeasePage,
+    LeaseView,
+    ListLeases,
+    RenewLease,
+    RevokeLease,
+    RevokeLeases,
+    ShowLease,
+    TidyLeases,
+)
 from keystead.operations.mounts import (
     CreateMount,
     DeleteMount,
     ListMounts,
     MountConfig,
     MountPage,
+    MountTuning,
     MountView,
     MoveMount,
     ShowMount,
@@ -176,6 +276,7 @@ from keystead.operations.mounts import (
 from keystead.operations.namespaces import (
     CreateNamespace,
     DeleteNamespace,
+    DescribeNamespace,
     ListNamespaces,
     NamespacePage,
     NamespaceView,
@@ -183,6 +284,29 @@ from keystead.operations.namespaces import (
     SealNamespace,
     ShowNamespace,
     UnsealNamespace,
+)
+from keystead.operations.password_policies import (
+    DeletePasswordPolicy,
+    GeneratedPassword,
+    GeneratePassword,
+    ListPasswordPolicies,
+    PasswordPolicyNames,
+    PasswordPolicyView,
+    ShowPasswordPolicy,
+    WritePasswordPolicy,
+)
+from keystead.operations.path_policies import (
+    DeletePathPolicy,
+    ListPathPolicies,
+    PathCapabilities,
+    PathPolicyView,
+    PathRights,
+    ShowCapabilities,
+    ShowOwnCapabilities,
+    ShowOwnRights,
+    ShowPathPolicy,
+    ValidatePathPolicy,
+    WritePathPolicy,
 )
 from keystead.operations.policies import (
     DeletePolicy,
@@ -198,12 +322,54 @@ from keystead.operations.policies import (
     ValidatePolicy,
     WritePolicy,
 )
+from keystead.operations.quotas import (
+    DeleteLeaseLimit,
+    DeleteRateLimit,
+    LeaseLimit,
+    ListLeaseLimits,
+    ListRateLimits,
+    QuotaNames,
+    QuotaSettings,
+    RateLimit,
+    ShowLeaseLimit,
+    ShowQuotaSettings,
+    ShowRateLimit,
+    WriteLeaseLimit,
+    WriteQuotaSettings,
+    WriteRateLimit,
+)
+from keystead.operations.secrets import (
+    ConfigureSecretStore,
+    DeleteSecret,
+    DestroySecret,
+    ListSecretDetails,
+    ListSecrets,
+    PatchSecret,
+    PatchSecretMetadata,
+    PurgeSecret,
+    ReadSecret,
+    ReadSubkeys,
+    Secret,
+    SecretInfos,
+    SecretNames,
+    SecretStore,
+    SecretVersion,
+    SecretView,
+    ShowSecret,
+    ShowSecretStore,
+    Subkeys,
+    UndeleteSecret,
+    WriteSecret,
+    WriteSecretMetadata,
+)
 from keystead.operations.system import (
     CancelGenerateRoot,
     CancelRekey,
     CeremonyStatus,
     ContinueGenerateRoot,
     ContinueRekey,
+    Digest,
+    HashBytes,
     Initialize,
     Initialized,
     KeyringView,
@@ -211,11 +377,16 @@ from keystead.operations.system import (
     RotateKeyring,
     Seal,
     SealStatus,
+    ServerView,
+    ShowGenerateRoot,
     ShowKeyring,
+    ShowRekey,
+    ShowServer,
     ShowStatus,
     StartGenerateRoot,
     StartRekey,
     Unseal,
+    VerifyRekey,
 )
 
 NO_ENTRIES: Final[Mapping[str, str]] = MappingProxyType({})
@@ -236,12 +407,30 @@ class AsyncApproles:
         self._perform = perform
 
     async def create_secret_id(
-        self, name: str, *, ttl_seconds: int = 0, max_uses: int = 0, bound_cidrs: Sequence[str] = ()
+        self,
+        name: str,
+        *,
+        ttl_seconds: int = 0,
+        max_uses: int = 0,
+        bound_cidrs: Sequence[str] = (),
+        token_bound_cidrs: Sequence[str] = (),
+        metadata: Mapping[str, str] = NO_ENTRIES,
+        text: str | None = None,
     ) -> SecretId:
-        """Make a secret identifier with which an AppRole logs in."""
+        """Make a secret identifier with which an AppRole logs in.
+
+        ``metadata`` is passed on to its tokens, which are bound to ``token_bound_cidrs`` too.
+        ``text`` chooses the secret identifier; without, it has 256 random bits.
+        """
         return await self._perform(
             CreateSecretId(
-                name=name, ttl_seconds=ttl_seconds, max_uses=max_uses, bound_cidrs=list(bound_cidrs)
+                name=name,
+                ttl_seconds=ttl_seconds,
+                max_uses=max_uses,
+                bound_cidrs=list(bound_cidrs),
+                token_bound_cidrs=list(token_bound_cidrs),
+                metadata=dict(metadata),
+                text=text,
             )
         )
 
@@ -253,6 +442,10 @@ class AsyncApproles:
         """Destroy a secret identifier by its accessor."""
         await self._perform(DestroySecretId(name=name, accessor=accessor))
 
+    async def find_secret_id(self, name: str, secret_id: str) -> SecretIdView:
+        """Look up a secret identifier of an AppRole by its text."""
+        return await self._perform(FindSecretId(name=name, secret_id=secret_id))
+
     async def list(self, *, after: str = "", limit: int = 100) -> AppRoleNames:
         """List AppRoles."""
         return await self._perform(ListAppRoles(after=after, limit=limit))
@@ -261,9 +454,14 @@ class AsyncApproles:
         """List an AppRole's secret identifiers by accessor."""
         return await self._perform(ListSecretIds(name=name))
 
-    async def login(self, role_id: str, *, secret_id: str = "") -> IssuedToken:
-        """Log in with a role identifier and a secret identifier."""
-        return await self._perform(LoginAppRole(role_id=role_id, secret_id=secret_id))
+    async def login(
+        self, role_id: str, *, secret_id: str = "", mount: str | None = None
+    ) -> IssuedToken:
+        """Log in with a role identifier and a secret identifier.
+
+        ``mount``: the AppRole must belong to this one; empty for the usual.
+        """
+        return await self._perform(LoginAppRole(role_id=role_id, secret_id=secret_id, mount=mount))
 
     async def show(self, name: str) -> AppRoleView:
         """Show an AppRole and its role identifier."""
@@ -279,8 +477,12 @@ class AsyncApproles:
         secret_id_max_uses: int = 0,
         secret_id_bound_cidrs: Sequence[str] = (),
         limits: TokenLimits = DEFAULT_TOKENLIMITS,
+        role_id: str | None = None,
     ) -> AppRoleView:
-        """Create or replace an AppRole: how one application logs in, and its roles."""
+        """Create or replace an AppRole: how one application logs in, and its roles.
+
+        ``role_id`` chooses the role identifier; without, it stays, or is made at random.
+        """
         return await self._perform(
             WriteAppRole(
                 name=name,
@@ -290,6 +492,7 @@ class AsyncApproles:
                 secret_id_max_uses=secret_id_max_uses,
                 secret_id_bound_cidrs=list(secret_id_bound_cidrs),
                 limits=limits,
+                role_id=role_id,
             )
         )
 
@@ -352,6 +555,47 @@ class AsyncAudit:
         return await self._perform(VerifyAudit())
 
 
+class AsyncAuditDevices:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def create(
+        self,
+        path: str,
+        type: str,
+        *,
+        description: str = "",
+        options: Mapping[str, str] = NO_ENTRIES,
+        local: bool = False,
+    ) -> AuditDeviceView:
+        """Send a copy of every audit entry, from now on and from every node, to a device.
+
+        ``file``: ``file_path`` (or ``stdout``, ``discard``). ``socket``: ``address`` and
+        ``socket_type`` (``tcp``, ``udp``, ``unix``). ``syslog``: ``facility`` and ``tag``, to the
+        host's own syslog. A device that cannot be reached now is refused; one that fails later
+        is tried again, and never holds up service.
+        """
+        return await self._perform(
+            CreateAuditDevice(
+                path=path, type=type, description=description, options=dict(options), local=local
+            )
+        )
+
+    async def delete(self, path: str) -> None:
+        """Send no more to a device."""
+        await self._perform(DeleteAuditDevice(path=path))
+
+    async def hash(self, path: str, input: str) -> AuditHash:
+        """HMAC-SHA-256 of a text under the device's own salt."""
+        return await self._perform(HashForAuditDevice(path=path, input=input))
+
+    async def list(self) -> AuditDevicePage:
+        """List the audit devices."""
+        return await self._perform(ListAuditDevices())
+
+
 class AsyncCertificateRoles:
     __slots__ = ("_perform",)
 
@@ -362,13 +606,15 @@ class AsyncCertificateRoles:
         """Delete a certificate role and revoke its tokens."""
         await self._perform(DeleteCertificateRole(name=name))
 
-    async def list(self, *, after: str = "", limit: int = 100) -> CertificateRoleNames:
-        """List certificate roles."""
-        return await self._perform(ListCertificateRoles(after=after, limit=limit))
+    async def list(
+        self, *, after: str = "", limit: int = 100, mount: str | None = None
+    ) -> CertificateRoleNames:
+        """List certificate roles: those of a log-in ``mount`` (empty: the usual one), or all."""
+        return await self._perform(ListCertificateRoles(after=after, limit=limit, mount=mount))
 
-    async def login(self, *, name: str | None = None) -> IssuedToken:
+    async def login(self, *, name: str | None = None, mount: str | None = None) -> IssuedToken:
         """Log in with this connection's client certificate, as ``name`` or the role that fits."""
-        return await self._perform(LoginCertificate(name=name))
+        return await self._perform(LoginCertificate(name=name, mount=mount))
 
     async def show(self, name: str) -> CertificateRoleView:
         """Show a certificate role."""
@@ -384,10 +630,20 @@ class AsyncCertificateRoles:
         allowed_dns_names: Sequence[str] = (),
         allowed_uris: Sequence[str] = (),
         limits: TokenLimits = DEFAULT_TOKENLIMITS,
+        allowed_names: Sequence[str] = (),
+        allowed_emails: Sequence[str] = (),
+        allowed_units: Sequence[str] = (),
+        required_extensions: Sequence[str] = (),
+        metadata_extensions: Sequence[str] = (),
+        display_name: str = "",
     ) -> CertificateRoleView:
         """Create or replace a certificate role: which certificates of which CA log in as it.
 
-        Names are shell-style patterns; an empty list places no demand.
+        A trusted certificate that is no CA logs in itself. Names are shell-style patterns; an empty
+        list places no demand. ``allowed_names`` are common names, DNS names or mail addresses,
+        ``allowed_units`` organizational units. ``required_extensions`` must all be there:
+        ``OID:pattern`` on a string, or ``hex:OID:pattern`` on DER. The strings in
+        ``metadata_extensions`` (OIDs) go into the metadata of the tokens.
         """
         return await self._perform(
             WriteCertificateRole(
@@ -398,6 +654,258 @@ class AsyncCertificateRoles:
                 allowed_dns_names=list(allowed_dns_names),
                 allowed_uris=list(allowed_uris),
                 limits=limits,
+                allowed_names=list(allowed_names),
+                allowed_emails=list(allowed_emails),
+                allowed_units=list(allowed_units),
+                required_extensions=list(required_extensions),
+                metadata_extensions=list(metadata_extensions),
+                display_name=display_name,
+            )
+        )
+
+
+class AsyncCertificateSettingss:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def show(self, *, mount: str = "") -> CertificateSettings:
+        """Show what holds for all certificate roles of a mount."""
+        return await self._perform(ShowCertificateSettings(mount=mount))
+
+    async def write(
+        self,
+        *,
+        mount: str = "",
+        disable_binding: bool = False,
+        enable_identity_alias_metadata: bool = False,
+    ) -> CertificateSettings:
+        """Say what holds for all certificate roles of a mount."""
+        return await self._perform(
+            WriteCertificateSettings(
+                mount=mount,
+                disable_binding=disable_binding,
+                enable_identity_alias_metadata=enable_identity_alias_metadata,
+            )
+        )
+
+
+class AsyncDatabases:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def configure(
+        self,
+        name: str,
+        *,
+        plugin: str | None = None,
+        connection_url: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        allowed_roles: Sequence[str] | None = None,
+        root_rotation_statements: Sequence[str] | None = None,
+        password_policy: str | None = None,
+        username_template: str | None = None,
+        verify_connection: bool | None = None,
+        disable_escaping: bool | None = None,
+        max_open_connections: int | None = None,
+        max_idle_connections: int | None = None,
+        max_connection_lifetime_seconds: int | None = None,
+        tls_ca: str | None = None,
+        tls_certificate: str | None = None,
+        tls_private_key: str | None = None,
+        tls_server_name: str | None = None,
+        tls_skip_verify: bool | None = None,
+        password_authentication: str | None = None,
+        plugin_version: str | None = None,
+    ) -> DatabaseView:
+        """Say how a database is reached, and as whom; what is None stays.
+
+        Unless ``verify_connection`` is false, nothing is written before a connection was made.
+        ``allowed_roles`` are names at the mount, with ``*`` at the end of a prefix, or ``*``.
+        """
+        return await self._perform(
+            ConfigureDatabase(
+                name=name,
+                plugin=plugin,
+                connection_url=connection_url,
+                username=username,
+                password=password,
+                allowed_roles=None if allowed_roles is None else list(allowed_roles),
+                root_rotation_statements=None
+                if root_rotation_statements is None
+                else list(root_rotation_statements),
+                password_policy=password_policy,
+                username_template=username_template,
+                verify_connection=verify_connection,
+                disable_escaping=disable_escaping,
+                max_open_connections=max_open_connections,
+                max_idle_connections=max_idle_connections,
+                max_connection_lifetime_seconds=max_connection_lifetime_seconds,
+                tls_ca=tls_ca,
+                tls_certificate=tls_certificate,
+                tls_private_key=tls_private_key,
+                tls_server_name=tls_server_name,
+                tls_skip_verify=tls_skip_verify,
+                password_authentication=password_authentication,
+                plugin_version=plugin_version,
+            )
+        )
+
+    async def delete(self, name: str) -> None:
+        """Forget how a database is reached. Its leases cannot be taken back any more."""
+        await self._perform(DeleteDatabase(name=name))
+
+    async def list(
+        self, *, after: str = "", limit: int = 100, mount: str = "database"
+    ) -> DatabaseNames:
+        """List the databases at a mount by their names there."""
+        return await self._perform(ListDatabases(after=after, limit=limit, mount=mount))
+
+    async def reload(self, plugin: str, *, mount: str = "database") -> DatabaseNames:
+        """Close all connections to the databases at a mount that use a plugin; say which."""
+        return await self._perform(ReloadDatabases(plugin=plugin, mount=mount))
+
+    async def reset(self, name: str) -> None:
+        """Close all connections to a database and make a new one."""
+        await self._perform(ResetDatabase(name=name))
+
+    async def rotate_root(self, name: str) -> None:
+        """Change the password that Keystead itself uses; nobody but Keystead knows the new one."""
+        await self._perform(RotateDatabaseRoot(name=name))
+
+    async def show(self, name: str) -> DatabaseView:
+        """Show how a database is reached."""
+        return await self._perform(ShowDatabase(name=name))
+
+
+class AsyncDatabaseRoles:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def delete(self, name: str) -> None:
+        """Delete a role; the accounts made with it hold until their leases end."""
+        await self._perform(DeleteDatabaseRole(name=name))
+
+    async def issue(self, name: str) -> DatabaseCredentials:
+        """Make an account at a database and lease it. ``name`` is the role's."""
+        return await self._perform(IssueDatabaseCredentials(name=name))
+
+    async def list(
+        self, *, after: str = "", limit: int = 100, mount: str = "database"
+    ) -> DatabaseNames:
+        """List the roles at a mount by their names there."""
+        return await self._perform(ListDatabaseRoles(after=after, limit=limit, mount=mount))
+
+    async def show(self, name: str) -> DatabaseRoleView:
+        """Show a role."""
+        return await self._perform(ShowDatabaseRole(name=name))
+
+    async def write(
+        self,
+        name: str,
+        *,
+        database: str | None = None,
+        creation_statements: Sequence[str] | None = None,
+        revocation_statements: Sequence[str] | None = None,
+        rollback_statements: Sequence[str] | None = None,
+        renew_statements: Sequence[str] | None = None,
+        default_ttl_seconds: int | None = None,
+        max_ttl_seconds: int | None = None,
+        credential_type: Literal["password", "rsa_private_key"] | None = None,
+        credential_config: Mapping[str, str] | None = None,
+    ) -> None:
+        """Create or change a role; what is None stays. ``database`` is a name at the mount."""
+        await self._perform(
+            WriteDatabaseRole(
+                name=name,
+                database=database,
+                creation_statements=None
+                if creation_statements is None
+                else list(creation_statements),
+                revocation_statements=None
+                if revocation_statements is None
+                else list(revocation_statements),
+                rollback_statements=None
+                if rollback_statements is None
+                else list(rollback_statements),
+                renew_statements=None if renew_statements is None else list(renew_statements),
+                default_ttl_seconds=default_ttl_seconds,
+                max_ttl_seconds=max_ttl_seconds,
+                credential_type=credential_type,
+                credential_config=None if credential_config is None else dict(credential_config),
+            )
+        )
+
+
+class AsyncDatabaseStaticRoles:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def delete(self, name: str) -> None:
+        """Delete a static role. The account stays, with the password it has."""
+        await self._perform(DeleteStaticRole(name=name))
+
+    async def list(
+        self, *, after: str = "", limit: int = 100, mount: str = "database"
+    ) -> DatabaseNames:
+        """List the static roles at a mount by their names there."""
+        return await self._perform(ListStaticRoles(after=after, limit=limit, mount=mount))
+
+    async def rotate(self, name: str) -> None:
+        """Change the credential of a static role's account now."""
+        await self._perform(RotateStaticRole(name=name))
+
+    async def show(self, name: str) -> StaticRoleView:
+        """Show a static role."""
+        return await self._perform(ShowStaticRole(name=name))
+
+    async def show_credentials(self, name: str) -> StaticCredentials:
+        """Read the present credential of a static role's account."""
+        return await self._perform(ReadStaticCredentials(name=name))
+
+    async def write(
+        self,
+        name: str,
+        *,
+        database: str | None = None,
+        username: str | None = None,
+        rotation_statements: Sequence[str] | None = None,
+        rotation_period_seconds: int | None = None,
+        rotation_schedule: str | None = None,
+        rotation_window_seconds: int | None = None,
+        credential_type: Literal["password", "rsa_private_key"] | None = None,
+        credential_config: Mapping[str, str] | None = None,
+        skip_import_rotation: bool = False,
+    ) -> None:
+        """Create or change a static role; what is None stays.
+
+        A new one's password is changed at once, unless ``skip_import_rotation``: then it is
+        changed when the first rotation is due, and cannot be read before. ``rotation_schedule``
+        is a cron expression of five fields, in UTC; with it, a rotation that is missed by more
+        than the window (0: none) waits for the next.
+        """
+        await self._perform(
+            WriteStaticRole(
+                name=name,
+                database=database,
+                username=username,
+                rotation_statements=None
+                if rotation_statements is None
+                else list(rotation_statements),
+                rotation_period_seconds=rotation_period_seconds,
+                rotation_schedule=rotation_schedule,
+                rotation_window_seconds=rotation_window_seconds,
+                credential_type=credential_type,
+                credential_config=None if credential_config is None else dict(credential_config),
+                skip_import_rotation=skip_import_rotation,
             )
         )
 
@@ -427,7 +935,83 @@ class AsyncGroups:
         return await self._perform(WriteGroup(name=name, members=list(members), roles=list(roles)))
 
 
-class AsyncKeys:
+class AsyncJwtIssuers:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def show(self, mount: str) -> JwtIssuerView:
+        """Show whom a mount trusts."""
+        return await self._perform(ShowJwtIssuer(mount=mount))
+
+    async def write(self, mount: str, issuer: JwtIssuer) -> JwtIssuerView:
+        """Say whom a mount trusts. Its roles must be ones that the caller may give.
+
+        A URL is asked at once. Without ``oidc_client_secret`` the present one stays.
+        """
+        return await self._perform(WriteJwtIssuer(mount=mount, issuer=issuer))
+
+
+class AsyncJwtRoles:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def delete(self, name: str) -> None:
+        """Delete a role and revoke its tokens."""
+        await self._perform(DeleteJwtRole(name=name))
+
+    async def finish_oidc(
+        self, state: str, code: str, *, mount: str = "jwt", client_nonce: str = ""
+    ) -> IssuedToken:
+        """End a browser's log-in with what the issuer sent back."""
+        return await self._perform(
+            FinishOidcLogin(mount=mount, state=state, code=code, client_nonce=client_nonce)
+        )
+
+    async def list(self, *, after: str = "", limit: int = 100, mount: str = "jwt") -> JwtRoleNames:
+        """List the roles of a mount, by their names there."""
+        return await self._perform(ListJwtRoles(after=after, limit=limit, mount=mount))
+
+    async def login(self, jwt: str, *, mount: str = "jwt", role: str = "") -> IssuedToken:
+        """Log in with a signed token, as a role or the mount's default one."""
+        return await self._perform(LoginJwt(mount=mount, role=role, jwt=jwt))
+
+    async def show(self, name: str) -> JwtRoleView:
+        """Show a role."""
+        return await self._perform(ShowJwtRole(name=name))
+
+    async def start_oidc(
+        self, redirect_uri: str, *, mount: str = "jwt", role: str = "", client_nonce: str = ""
+    ) -> AuthorizationUrl:
+        """Begin a browser's log-in: the address of the issuer's page.
+
+        ``redirect_uri`` is where the issuer sends the browser back to; ``client_nonce``, if
+        given, must be shown again at the end, so that nobody else can end it.
+        """
+        return await self._perform(
+            StartOidcLogin(
+                mount=mount, role=role, redirect_uri=redirect_uri, client_nonce=client_nonce
+            )
+        )
+
+    async def write(
+        self,
+        name: str,
+        demands: JwtDemands,
+        *,
+        roles: Sequence[str] = (),
+        limits: TokenLimits = DEFAULT_TOKENLIMITS,
+    ) -> JwtRoleView:
+        """Create or replace a role: which tokens log in as it, and what they get."""
+        return await self._perform(
+            WriteJwtRole(name=name, demands=demands, roles=list(roles), limits=limits)
+        )
+
+
+class AsyncKeies:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -877,6 +1461,114 @@ class AsyncKeys:
         return await self._perform(WrapBatch(key=key, items=list(items)))
 
 
+class AsyncKubernetesClusters:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def show(self, mount: str) -> KubernetesClusterView:
+        """Show which cluster a mount trusts."""
+        return await self._perform(ShowKubernetesCluster(mount=mount))
+
+    async def write(self, mount: str, cluster: KubernetesCluster) -> KubernetesClusterView:
+        """Say which cluster a mount trusts."""
+        return await self._perform(WriteKubernetesCluster(mount=mount, cluster=cluster))
+
+
+class AsyncKubernetesRoles:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def delete(self, name: str) -> None:
+        """Delete a role and revoke its tokens."""
+        await self._perform(DeleteKubernetesRole(name=name))
+
+    async def list(
+        self, *, after: str = "", limit: int = 100, mount: str = "kubernetes"
+    ) -> KubernetesRoleNames:
+        """List the roles of a mount, by their names there."""
+        return await self._perform(ListKubernetesRoles(after=after, limit=limit, mount=mount))
+
+    async def login(self, role: str, jwt: str, *, mount: str = "kubernetes") -> IssuedToken:
+        """Log in with a service account's token."""
+        return await self._perform(LoginKubernetes(mount=mount, role=role, jwt=jwt))
+
+    async def show(self, name: str) -> KubernetesRoleView:
+        """Show a role."""
+        return await self._perform(ShowKubernetesRole(name=name))
+
+    async def write(
+        self,
+        name: str,
+        demands: KubernetesDemands,
+        *,
+        roles: Sequence[str] = (),
+        limits: TokenLimits = DEFAULT_TOKENLIMITS,
+    ) -> KubernetesRoleView:
+        """Create or replace a role: which service accounts log in as it, and what they get."""
+        return await self._perform(
+            WriteKubernetesRole(name=name, demands=demands, roles=list(roles), limits=limits)
+        )
+
+
+class AsyncLeases:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def count_leases(self) -> LeaseCount:
+        """Count the leases of this namespace by state."""
+        return await self._perform(CountLeases())
+
+    async def list(
+        self, *, after: str = "", limit: int = 100, prefix: str = "", state: str = "live"
+    ) -> LeasePage:
+        """List leases whose ids begin with a prefix, by id: the live ones, or in another state."""
+        return await self._perform(ListLeases(after=after, limit=limit, prefix=prefix, state=state))
+
+    async def renew(self, lease_id: str, *, increment_seconds: int = 0) -> LeaseView:
+        """Prolong a lease by ``increment_seconds`` from now, within its longest lifetime.
+
+        0: by what it was first given for.
+        """
+        return await self._perform(
+            RenewLease(lease_id=lease_id, increment_seconds=increment_seconds)
+        )
+
+    async def revoke(self, lease_id: str, *, wait: bool = False) -> None:
+        """Take back what was leased. ``wait``: answer when that is done, or with why not.
+
+        A lease that is not there is one that has been revoked.
+        """
+        await self._perform(RevokeLease(lease_id=lease_id, wait=wait))
+
+    async def revoke_force(self, prefix: str) -> None:
+        """Take back everything leased below a prefix, and forget what cannot be.
+
+        What is forgotten may still work where it was made: for targets that are gone for good.
+        """
+        await self._perform(ForgetLeases(prefix=prefix))
+
+    async def revoke_prefix(self, prefix: str, *, wait: bool = False) -> None:
+        """Take back everything leased below a prefix, whose last segment is a whole one.
+
+        ``wait``: answer when all is done, or with the first failure.
+        """
+        await self._perform(RevokeLeases(prefix=prefix, wait=wait))
+
+    async def show(self, lease_id: str) -> LeaseView:
+        """Show a lease."""
+        return await self._perform(ShowLease(lease_id=lease_id))
+
+    async def tidy(self) -> None:
+        """Revoke leases whose tokens are gone: none should be left, so this finds nothing."""
+        await self._perform(TidyLeases())
+
+
 class AsyncMounts:
     __slots__ = ("_perform",)
 
@@ -930,7 +1622,7 @@ class AsyncMounts:
         path: str,
         *,
         description: str | None = None,
-        config: MountConfig | None = None,
+        config: MountTuning | None = None,
         options: Mapping[str, str] | None = None,
     ) -> MountView:
         """Change how a mount behaves; what is None stays."""
@@ -950,9 +1642,13 @@ class AsyncNamespaces:
     def __init__(self, perform: AsyncPerform) -> None:
         self._perform = perform
 
-    async def create(self, name: str) -> NamespaceView:
+    async def create(
+        self, name: str, *, custom_metadata: Mapping[str, str] = NO_ENTRIES
+    ) -> NamespaceView:
         """Create a namespace, with a key-encryption key of its own."""
-        return await self._perform(CreateNamespace(name=name))
+        return await self._perform(
+            CreateNamespace(name=name, custom_metadata=dict(custom_metadata))
+        )
 
     async def delete(self, name: str, confirm: str) -> None:
         """Delete a namespace for good: its key-encryption key is destroyed, then its records.
@@ -960,6 +1656,12 @@ class AsyncNamespaces:
         ``confirm`` must repeat the name.
         """
         await self._perform(DeleteNamespace(name=name, confirm=confirm))
+
+    async def describe(self, name: str, custom_metadata: Mapping[str, str | None]) -> NamespaceView:
+        """Change a namespace's custom metadata: what is null goes, what is not named stays."""
+        return await self._perform(
+            DescribeNamespace(name=name, custom_metadata=dict(custom_metadata))
+        )
 
     async def list(self, *, after: str = "", limit: int = 100) -> NamespacePage:
         """List namespaces."""
@@ -982,27 +1684,90 @@ class AsyncNamespaces:
         return await self._perform(UnsealNamespace(name=name))
 
 
-class AsyncPolicies:
+class AsyncPasswordPolicies:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
         self._perform = perform
 
     async def delete(self, name: str) -> None:
+        """Delete a password policy."""
+        await self._perform(DeletePasswordPolicy(name=name))
+
+    async def generate(self, name: str) -> GeneratedPassword:
+        """Make a password by a policy."""
+        return await self._perform(GeneratePassword(name=name))
+
+    async def list(self, *, after: str = "", limit: int = 100) -> PasswordPolicyNames:
+        """List password policies."""
+        return await self._perform(ListPasswordPolicies(after=after, limit=limit))
+
+    async def show(self, name: str) -> PasswordPolicyView:
+        """Show a password policy as it was written."""
+        return await self._perform(ShowPasswordPolicy(name=name))
+
+    async def write(self, name: str, text: str) -> PasswordPolicyView:
+        """Create or replace a password policy, in HCL or JSON: ``length``, and ``charset`` rules
+        with their characters and how many of them there must be (``min-chars``).
+        """
+        return await self._perform(WritePasswordPolicy(name=name, text=text))
+
+
+class AsyncPolicies:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def capabilities(
+        self, paths: Sequence[str], *, token: str = "", accessor: str = ""
+    ) -> PathCapabilities:
+        """Say what path policies let a token do at some paths. It is named by its text or its
+        accessor.
+        """
+        return await self._perform(
+            ShowCapabilities(paths=list(paths), token=token, accessor=accessor)
+        )
+
+    async def delete_path_policy(self, name: str) -> None:
+        """Delete a path policy."""
+        await self._perform(DeletePathPolicy(name=name))
+
+    async def delete(self, name: str) -> None:
         """Delete a policy."""
         await self._perform(DeletePolicy(name=name))
+
+    async def list_path_policies(self, *, after: str = "", limit: int = 100) -> PolicyNames:
+        """List path policies."""
+        return await self._perform(ListPathPolicies(after=after, limit=limit))
 
     async def list(self, *, after: str = "", limit: int = 100) -> PolicyNames:
         """List policies."""
         return await self._perform(ListPolicies(after=after, limit=limit))
 
+    async def own_capabilities(self, paths: Sequence[str]) -> PathCapabilities:
+        """Say what path policies let the caller do at some paths."""
+        return await self._perform(ShowOwnCapabilities(paths=list(paths)))
+
+    async def own_rights(self) -> PathRights:
+        """Show what path policies let the caller do, by paths seen from its home namespace."""
+        return await self._perform(ShowOwnRights())
+
     async def schema(self) -> PolicySchema:
         """Show the schema that policies are checked against."""
         return await self._perform(ShowPolicySchema())
 
+    async def show_path_policy(self, name: str) -> PathPolicyView:
+        """Show a path policy as it was written."""
+        return await self._perform(ShowPathPolicy(name=name))
+
     async def show(self, name: str) -> PolicyView:
         """Show a policy as it was written."""
         return await self._perform(ShowPolicy(name=name))
+
+    async def validate_path_policy(self, text: str) -> PolicyErrors:
+        """Check the text of a path policy without writing it."""
+        return await self._perform(ValidatePathPolicy(text=text))
 
     async def validate(self, text: str) -> PolicyErrors:
         """Check a policy text against the schema without writing it."""
@@ -1032,9 +1797,112 @@ class AsyncPolicies:
             )
         )
 
+    async def write_path_policy(self, name: str, text: str) -> PathPolicyView:
+        """Create or replace a path policy, in HCL or JSON."""
+        return await self._perform(WritePathPolicy(name=name, text=text))
+
     async def write(self, name: str, text: str, *, description: str = "") -> PolicyView:
         """Create or replace a policy. A text that the schema refuses is not written."""
         return await self._perform(WritePolicy(name=name, text=text, description=description))
+
+
+class AsyncQuotas:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def delete_lease_limit(self, name: str) -> None:
+        """Delete a limit of the number of leases."""
+        await self._perform(DeleteLeaseLimit(name=name))
+
+    async def delete(self, name: str) -> None:
+        """Delete a limit of the rate of requests."""
+        await self._perform(DeleteRateLimit(name=name))
+
+    async def list_lease_limits(self) -> QuotaNames:
+        """List the limits of the number of leases."""
+        return await self._perform(ListLeaseLimits())
+
+    async def list(self) -> QuotaNames:
+        """List the limits of the rate of requests."""
+        return await self._perform(ListRateLimits())
+
+    async def show_lease_limit(self, name: str) -> LeaseLimit:
+        """Show a limit of the number of leases."""
+        return await self._perform(ShowLeaseLimit(name=name))
+
+    async def show(self, name: str) -> RateLimit:
+        """Show a limit of the rate of requests."""
+        return await self._perform(ShowRateLimit(name=name))
+
+    async def show_settings(self) -> QuotaSettings:
+        """Show which paths no rate limit holds for."""
+        return await self._perform(ShowQuotaSettings())
+
+    async def write_lease_limit(
+        self, name: str, max_leases: int, *, path: str = "", inheritable: bool = False
+    ) -> LeaseLimit:
+        """Limit the number of leases. Of several limits the one of the narrowest path counts."""
+        return await self._perform(
+            WriteLeaseLimit(name=name, path=path, max_leases=max_leases, inheritable=inheritable)
+        )
+
+    async def write(
+        self,
+        name: str,
+        rate: float,
+        *,
+        path: str = "",
+        interval_seconds: float = 1.0,
+        block_seconds: float = 0.0,
+        inheritable: bool = False,
+    ) -> RateLimit:
+        """Limit the rate of requests. Of several limits the one of the narrowest path counts.
+
+        ``inheritable``: a namespace's limit holds for the namespaces in it too.
+        """
+        return await self._perform(
+            WriteRateLimit(
+                name=name,
+                path=path,
+                rate=rate,
+                interval_seconds=interval_seconds,
+                block_seconds=block_seconds,
+                inheritable=inheritable,
+            )
+        )
+
+    async def write_settings(self, exempt_paths: Sequence[str]) -> QuotaSettings:
+        """Say which paths no rate limit holds for."""
+        return await self._perform(WriteQuotaSettings(exempt_paths=list(exempt_paths)))
+
+
+class AsyncRevocationLists:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def delete(self, name: str) -> None:
+        """Forget a revocation list: what it names can log in again."""
+        await self._perform(DeleteRevocationList(name=name))
+
+    async def list(
+        self, *, after: str = "", limit: int = 100, mount: str | None = None
+    ) -> RevocationListNames:
+        """List revocation lists: those of a log-in ``mount``, or all."""
+        return await self._perform(ListRevocationLists(after=after, limit=limit, mount=mount))
+
+    async def show(self, name: str) -> RevocationList:
+        """Show which certificates a revocation list names."""
+        return await self._perform(ShowRevocationList(name=name))
+
+    async def write(self, name: str, crl: str) -> RevocationList:
+        """Refuse certificates that a CRL names (RFC 5280, section 5). ``crl``: PEM, or DER in
+        Base64.
+        """
+        return await self._perform(WriteRevocationList(name=name, crl=crl))
 
 
 class AsyncRoles:
@@ -1057,6 +1925,118 @@ class AsyncRoles:
         """Create or replace a role; who has it has the roles it ``includes`` too."""
         return await self._perform(
             WriteRole(name=name, description=description, includes=list(includes))
+        )
+
+
+class AsyncSecrets:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def configure_store(
+        self,
+        store: str,
+        *,
+        max_versions: int | None = None,
+        cas_required: bool | None = None,
+        delete_version_after_seconds: int | None = None,
+    ) -> SecretStore:
+        """Change what holds for all secrets of a store; what is None stays."""
+        return await self._perform(
+            ConfigureSecretStore(
+                store=store,
+                max_versions=max_versions,
+                cas_required=cas_required,
+                delete_version_after_seconds=delete_version_after_seconds,
+            )
+        )
+
+    async def delete(self, name: str, *, versions: Sequence[int] = ()) -> None:
+        """Delete versions of a secret; without any named, the newest. They can be undeleted.
+
+        In a store of version 1 the secret is gone for good.
+        """
+        await self._perform(DeleteSecret(name=name, versions=list(versions)))
+
+    async def destroy(self, name: str, versions: Sequence[int]) -> None:
+        """Remove the values of versions for good."""
+        await self._perform(DestroySecret(name=name, versions=list(versions)))
+
+    async def list(self, folder: str, *, after: str = "", limit: int = 100) -> SecretNames:
+        """List the names in a folder."""
+        return await self._perform(ListSecrets(folder=folder, after=after, limit=limit))
+
+    async def list_details(self, folder: str, *, after: str = "", limit: int = 100) -> SecretInfos:
+        """List a folder with all there is to know of each secret but its values."""
+        return await self._perform(ListSecretDetails(folder=folder, after=after, limit=limit))
+
+    async def patch(
+        self, name: str, data: Mapping[str, Any], *, cas: int | None = None
+    ) -> SecretVersion:
+        """Write a new version that is the newest one with changes: a JSON merge patch (RFC 7396)."""
+        return await self._perform(PatchSecret(name=name, data=dict(data), cas=cas))
+
+    async def patch_metadata(self, name: str, patch: Mapping[str, Any]) -> SecretView:
+        """Change a secret's settings by a JSON merge patch (RFC 7396) of those that
+        WriteSecretMetadata takes; null sets one back.
+        """
+        return await self._perform(PatchSecretMetadata(name=name, patch=dict(patch)))
+
+    async def purge(self, name: str) -> None:
+        """Remove a secret for good: all versions and all that is known of it."""
+        await self._perform(PurgeSecret(name=name))
+
+    async def read(self, name: str, *, version: int = 0) -> Secret:
+        """Read a version of a secret; 0: the newest."""
+        return await self._perform(ReadSecret(name=name, version=version))
+
+    async def read_subkeys(self, name: str, *, version: int = 0, depth: int = 0) -> Subkeys:
+        """Show which keys a secret has, and no value. ``depth`` 0: however deep they are."""
+        return await self._perform(ReadSubkeys(name=name, version=version, depth=depth))
+
+    async def show(self, name: str) -> SecretView:
+        """Show a secret's versions and settings, and no value."""
+        return await self._perform(ShowSecret(name=name))
+
+    async def show_store(self, store: str) -> SecretStore:
+        """Show what holds for all secrets of a store."""
+        return await self._perform(ShowSecretStore(store=store))
+
+    async def undelete(self, name: str, versions: Sequence[int]) -> None:
+        """Make deleted versions readable again."""
+        await self._perform(UndeleteSecret(name=name, versions=list(versions)))
+
+    async def write(
+        self, name: str, data: Mapping[str, Any], *, cas: int | None = None
+    ) -> SecretVersion:
+        """Write a new version of a secret.
+
+        ``cas`` (check and set): the number of the newest version that the caller knows of, 0 for
+        none; the write is refused if there is another.
+        """
+        return await self._perform(WriteSecret(name=name, data=dict(data), cas=cas))
+
+    async def write_metadata(
+        self,
+        name: str,
+        *,
+        max_versions: int | None = None,
+        cas_required: bool | None = None,
+        delete_version_after_seconds: int | None = None,
+        custom_metadata: Mapping[str, str] | None = None,
+    ) -> SecretView:
+        """Change a secret's settings; what is None stays. A secret without versions is made if
+        there is none.
+        """
+        return await self._perform(
+            WriteSecretMetadata(
+                name=name,
+                max_versions=max_versions,
+                cas_required=cas_required,
+                delete_version_after_seconds=delete_version_after_seconds,
+                custom_metadata=None if custom_metadata is None else dict(custom_metadata),
+            )
         )
 
 
@@ -1090,6 +2070,24 @@ class AsyncSystem:
         """Several random values."""
         return await self._perform(GenerateRandomBatch(items=list(items)))
 
+    async def hash(
+        self,
+        input: bytes,
+        *,
+        algorithm: Literal[
+            "sha2-224",
+            "sha2-256",
+            "sha2-384",
+            "sha2-512",
+            "sha3-224",
+            "sha3-256",
+            "sha3-384",
+            "sha3-512",
+        ] = "sha2-256",
+    ) -> Digest:
+        """Hash bytes (FIPS 180-4, FIPS 202), with no key."""
+        return await self._perform(HashBytes(algorithm=algorithm, input=input))
+
     async def initialize(self, *, shares: int = 5, threshold: int = 3) -> Initialized:
         """Make the root key, its shares and the first root token."""
         return await self._perform(Initialize(shares=shares, threshold=threshold))
@@ -1109,20 +2107,39 @@ class AsyncSystem:
         """Forget the root key and every key on this node until it is unsealed again."""
         return await self._perform(Seal())
 
+    async def show_generate_root(self) -> CeremonyStatus:
+        """Show how far the making of a root token is."""
+        return await self._perform(ShowGenerateRoot())
+
     async def show_keyring(self) -> KeyringView:
         """Show the keyring's versions."""
         return await self._perform(ShowKeyring())
 
-    async def start_generate_root(self, one_time_pad: bytes) -> CeremonyStatus:
+    async def show_rekey(self) -> CeremonyStatus:
+        """Show how far a rekey is."""
+        return await self._perform(ShowRekey())
+
+    async def show_server(self) -> ServerView:
+        """Show this node and the host that it runs on."""
+        return await self._perform(ShowServer())
+
+    async def start_generate_root(self, *, one_time_pad: bytes = b"") -> CeremonyStatus:
         """Begin to make a root token. It will come out XORed with ``one_time_pad``.
 
-        The pad is random bytes of the length of a token (base64), kept by who begins.
+        The pad is random bytes of the length of a token (base64), kept by who begins. Without
+        one, the server makes it of letters and digits and answers with it.
         """
         return await self._perform(StartGenerateRoot(one_time_pad=one_time_pad))
 
-    async def start_rekey(self, *, shares: int = 5, threshold: int = 3) -> CeremonyStatus:
-        """Begin to replace the shares: ``shares`` new ones, of which ``threshold`` are needed."""
-        return await self._perform(StartRekey(shares=shares, threshold=threshold))
+    async def start_rekey(
+        self, *, shares: int = 5, threshold: int = 3, verify: bool = False
+    ) -> CeremonyStatus:
+        """Begin to replace the shares: ``shares`` new ones, of which ``threshold`` are needed.
+
+        With ``verify`` the new shares come into force only after ``threshold`` of them have been
+        given back (VerifyRekey).
+        """
+        return await self._perform(StartRekey(shares=shares, threshold=threshold, verify=verify))
 
     async def status(self) -> SealStatus:
         """Show whether the server is initialized and unsealed."""
@@ -1131,6 +2148,13 @@ class AsyncSystem:
     async def unseal(self, *, share: str = "", reset: bool = False) -> SealStatus:
         """Give one unseal share. ``reset`` forgets those given before."""
         return await self._perform(Unseal(share=share, reset=reset))
+
+    async def verify_rekey(self, nonce: str, share: str) -> CeremonyStatus:
+        """Give back one new share; the last needed one brings the new shares into force.
+
+        Shares that are not the new ones must all be given again.
+        """
+        return await self._perform(VerifyRekey(nonce=nonce, share=share))
 
 
 class AsyncTokens:
@@ -1147,11 +2171,18 @@ class AsyncTokens:
         token_kind: str = "service",
         orphan: bool = False,
         limits: TokenLimits = DEFAULT_TOKENLIMITS,
+        display_name: str = "",
+        metadata: Mapping[str, str] = NO_ENTRIES,
+        renewable: bool = True,
+        token_role: str = "",
+        text: str | None = None,
     ) -> IssuedToken:
         """Create a token: a child of the caller's, revoked with it, unless ``orphan``.
 
         ``kind``: ``service`` (stored, revocable) or ``batch`` (self-contained, not stored: it
         ends by its lifetime or with its parent). Without ``name`` the token is for the caller itself.
+        ``token_role``: the settings that such tokens have; needs ``token-role:use`` on it.
+        ``text``: what the token shall be, which only root may choose. ``renewable`` False: never.
         """
         return await self._perform(
             CreateToken(
@@ -1160,8 +2191,17 @@ class AsyncTokens:
                 token_kind=token_kind,
                 orphan=orphan,
                 limits=limits,
+                display_name=display_name,
+                metadata=dict(metadata),
+                renewable=renewable,
+                token_role=token_role,
+                text=text,
             )
         )
+
+    async def find(self, token: str) -> TokenView:
+        """Look up a token by its text, as who holds it can."""
+        return await self._perform(FindToken(token=token))
 
     async def list(self, *, after: str = "", limit: int = 100) -> TokenPage:
         """List stored tokens by accessor."""
@@ -1194,6 +2234,59 @@ class AsyncTokens:
         await self._perform(RevokeSelf())
 
 
+class AsyncTokenRoles:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def delete(self, name: str) -> None:
+        """Delete a token role; tokens made by it stay."""
+        await self._perform(DeleteTokenRole(name=name))
+
+    async def list(self, *, after: str = "", limit: int = 100) -> TokenRoleNames:
+        """List token roles."""
+        return await self._perform(ListTokenRoles(after=after, limit=limit))
+
+    async def show(self, name: str) -> TokenRoleView:
+        """Show a token role."""
+        return await self._perform(ShowTokenRole(name=name))
+
+    async def write(
+        self,
+        name: str,
+        *,
+        allowed: Sequence[str] = (),
+        allowed_patterns: Sequence[str] = (),
+        disallowed: Sequence[str] = (),
+        disallowed_patterns: Sequence[str] = (),
+        orphan: bool = False,
+        renewable: bool = True,
+        path_suffix: str = "",
+        token_kind: str = "",
+        limits: TokenLimits = DEFAULT_TOKENLIMITS,
+    ) -> TokenRoleView:
+        """Create or replace a token role: the settings that tokens made by it have.
+
+        ``allowed`` and ``allowed_patterns`` (with ``*``) are roles that may be asked for, though the
+        caller lacks them; without either, those that the caller has. What is disallowed never is.
+        """
+        return await self._perform(
+            WriteTokenRole(
+                name=name,
+                allowed=list(allowed),
+                allowed_patterns=list(allowed_patterns),
+                disallowed=list(disallowed),
+                disallowed_patterns=list(disallowed_patterns),
+                orphan=orphan,
+                renewable=renewable,
+                path_suffix=path_suffix,
+                token_kind=token_kind,
+                limits=limits,
+            )
+        )
+
+
 class AsyncUsers:
     __slots__ = ("_perform",)
 
@@ -1204,9 +2297,11 @@ class AsyncUsers:
         """Delete a user and revoke the user's tokens."""
         await self._perform(DeleteUser(name=name))
 
-    async def list(self, *, after: str = "", limit: int = 100) -> UserNames:
-        """List users."""
-        return await self._perform(ListUsers(after=after, limit=limit))
+    async def list(
+        self, *, after: str = "", limit: int = 100, mount: str | None = None
+    ) -> UserNames:
+        """List users: those of a log-in ``mount`` (empty: the usual one), or all."""
+        return await self._perform(ListUsers(after=after, limit=limit, mount=mount))
 
     async def login(self, name: str, password: str) -> IssuedToken:
         """Log in with a name and a password."""
@@ -1240,13 +2335,28 @@ class AsyncMethods:
     def __init__(self, perform: AsyncPerform) -> None:
         self.approles = AsyncApproles(perform)
         self.audit = AsyncAudit(perform)
+        self.audit_devices = AsyncAuditDevices(perform)
         self.certificate_roles = AsyncCertificateRoles(perform)
+        self.certificate_settingss = AsyncCertificateSettingss(perform)
+        self.databases = AsyncDatabases(perform)
+        self.database_roles = AsyncDatabaseRoles(perform)
+        self.database_static_roles = AsyncDatabaseStaticRoles(perform)
         self.groups = AsyncGroups(perform)
-        self.keys = AsyncKeys(perform)
+        self.jwt_issuers = AsyncJwtIssuers(perform)
+        self.jwt_roles = AsyncJwtRoles(perform)
+        self.keies = AsyncKeies(perform)
+        self.kubernetes_clusters = AsyncKubernetesClusters(perform)
+        self.kubernetes_roles = AsyncKubernetesRoles(perform)
+        self.leases = AsyncLeases(perform)
         self.mounts = AsyncMounts(perform)
         self.namespaces = AsyncNamespaces(perform)
+        self.password_policies = AsyncPasswordPolicies(perform)
         self.policies = AsyncPolicies(perform)
+        self.quotas = AsyncQuotas(perform)
+        self.revocation_lists = AsyncRevocationLists(perform)
         self.roles = AsyncRoles(perform)
+        self.secrets = AsyncSecrets(perform)
         self.system = AsyncSystem(perform)
         self.tokens = AsyncTokens(perform)
+        self.token_roles = AsyncTokenRoles(perform)
         self.users = AsyncUsers(perform)
