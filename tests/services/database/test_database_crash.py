@@ -56,3 +56,5 @@ def test_an_account_made_before_the_kill_but_not_confirmed_is_revoked_after_it(
     _wait_until(lambda: target.accounts() == [], 20)
     leases = ask("GET", "lease-count", {}).json()
     assert (leases["live"], leases["revoking"], leases["failed"]) == (0, 0, 0)
+    entries = ask("GET", "audit/entries?audit_action=database-role:issue", {}).json()["entries"]
+    assert [entry["outcome"] for entry in entries if entry["phase"] == "outcome"] == ["unknown"]

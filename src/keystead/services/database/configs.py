@@ -120,7 +120,7 @@ async def rotate_database_root(operation: RotateDatabaseRoot, scope: Scope) -> D
         tx.put(DATABASE, scope.namespace, place.id, intended)
         return intended
 
-    intended = await house.store.write(intend, request_id=scope.call.request_id)
+    intended = await house.store.write(intend)
     await house.databases.run(place.id, intended, lambda session: _set_root(session, intended))
     done = msgspec.structs.replace(
         intended,

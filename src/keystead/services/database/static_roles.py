@@ -66,11 +66,12 @@ async def write_static_role(operation: WriteStaticRole, scope: Scope) -> Done:
     record = _merged(operation, present, place.mount.uuid, scope.now)
     database = await database_at(house, scope.namespace, record.mount, record.database)
     require_allowed(database, place.name)
+    rotates = present is None and not operation.skip_import_rotation
     await house.store.write(
         lambda tx: tx.put(STATIC_ROLE, scope.namespace, place.id, record),
-        request_id=scope.call.request_id,
+        request_id="" if rotates else scope.call.request_id,
     )
-    if present is None and not operation.skip_import_rotation:
+    if rotates:
         try:
             await _rotate(scope, place.id, record)
         except KeysteadError:
@@ -239,7 +240,7 @@ async def rotate_due_static_role(operation: RotateDueStaticRole, scope: Scope) -
         tx.put(STATIC_ROLE, scope.namespace, record_id, claimed)
         return claimed
 
-    record = await house.store.write(claim, request_id=scope.call.request_id)
+    record = await house.store.write(claim)
     if record is None:
         scope.details["due"] = False
         return Done()
@@ -308,7 +309,7 @@ async def _rotate(scope: Scope, record_id: str, record: StaticRoleRecord) -> Non
         )
         tx.put(STATIC_ROLE, scope.namespace, record_id, done)
 
-    await house.store.write(confirm)
+    await house.store.write(confirm, request_id=scope.call.request_id)
 
 
 def _find(name: str, scope: Scope, reader: Reader) -> StaticRoleRecord | None:

@@ -76,20 +76,26 @@ async def end_lease(operation: EndLease, scope: Scope) -> Done:
     """Take back a lease if it is due; another node may have come first."""
     house, namespace, lease_id = scope.house, scope.namespace, operation.lease_id
     lease = await house.store.write(  # 1
-        lambda tx: _claim(tx, namespace, lease_id, scope.now, due_only=True),
-        request_id=scope.call.request_id,
+        lambda tx: _claim(tx, namespace, lease_id, scope.now, due_only=True)
     )
     if lease is None:
         scope.details["due"] = False
         return Done()
     scope.details["issuer"] = lease.issuer
     scope.details["attempt"] = lease.attempts
-    await _take_back(house, namespace, lease_id, lease, force=lease.force)
+    request_id = scope.call.request_id
+    await _take_back(house, namespace, lease_id, lease, force=lease.force, request_id=request_id)
     return Done()
 
 
 async def _take_back(
-    house: House, namespace: str, lease_id: str, lease: LeaseRecord, *, force: bool
+    house: House,
+    namespace: str,
+    lease_id: str,
+    lease: LeaseRecord,
+    *,
+    force: bool,
+    request_id: str = "",
 ) -> None:
     try:
         await _issuer_of(lease).revoke(house, namespace, lease)  # 2
@@ -100,7 +106,9 @@ async def _take_back(
                 lambda tx: _failed(tx, namespace, lease_id, told.message, house.clock())
             )
             raise
-    await house.store.write(lambda tx: tx.delete(REVOKING, namespace, lease_id))  # 3
+    await house.store.write(  # 3
+        lambda tx: tx.delete(REVOKING, namespace, lease_id), request_id=request_id
+    )
 
 
 def _claim(

@@ -116,12 +116,15 @@ async def issue(
         if lease.token:
             _hold(tx, lease.token, namespace)
 
-    await house.store.write(intend, request_id=scope.call.request_id)  # 1
+    await house.store.write(intend)  # 1
     attempt = Attempt()
     try:
         made = await create(attempt)  # 2
         live = msgspec.structs.replace(lease, due_at=lease.expires_at, confirmed=True)
-        await house.store.write(lambda tx: _confirm(tx, namespace, lease_id, live))  # 3
+        await house.store.write(  # 3
+            lambda tx: _confirm(tx, namespace, lease_id, live),
+            request_id=scope.call.request_id,  # whoever asks after a crash: this is what counts
+        )
     except KeysteadError:
         undo = _give_up if attempt.begun else _forget
         await house.store.write(lambda tx: undo(tx, namespace, lease_id, pending))
