@@ -76,7 +76,9 @@ class Imports:
 
 def attribute(kind: str) -> str:
     name = kind.replace("-", "_")
-    return PLURALS.get(kind) or (name[:-1] + "ies" if name.endswith("y") else name + "s")
+    if name.endswith("y") and name[-2] not in "aeiou":
+        return name[:-1] + "ies"
+    return PLURALS.get(kind) or (name if name.endswith("s") else name + "s")
 
 
 def class_name(kind: str) -> str:

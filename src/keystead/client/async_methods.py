@@ -664,7 +664,7 @@ class AsyncCertificateRoles:
         )
 
 
-class AsyncCertificateSettingss:
+class AsyncCertificateSettings:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -1011,7 +1011,7 @@ class AsyncJwtRoles:
         )
 
 
-class AsyncKeies:
+class AsyncKeys:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -2337,14 +2337,14 @@ class AsyncMethods:
         self.audit = AsyncAudit(perform)
         self.audit_devices = AsyncAuditDevices(perform)
         self.certificate_roles = AsyncCertificateRoles(perform)
-        self.certificate_settingss = AsyncCertificateSettingss(perform)
+        self.certificate_settings = AsyncCertificateSettings(perform)
         self.databases = AsyncDatabases(perform)
         self.database_roles = AsyncDatabaseRoles(perform)
         self.database_static_roles = AsyncDatabaseStaticRoles(perform)
         self.groups = AsyncGroups(perform)
         self.jwt_issuers = AsyncJwtIssuers(perform)
         self.jwt_roles = AsyncJwtRoles(perform)
-        self.keies = AsyncKeies(perform)
+        self.keys = AsyncKeys(perform)
         self.kubernetes_clusters = AsyncKubernetesClusters(perform)
         self.kubernetes_roles = AsyncKubernetesRoles(perform)
         self.leases = AsyncLeases(perform)

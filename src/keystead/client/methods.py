@@ -662,7 +662,7 @@ class CertificateRoles:
         )
 
 
-class CertificateSettingss:
+class CertificateSettings:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -1003,7 +1003,7 @@ class JwtRoles:
         )
 
 
-class Keies:
+class Keys:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -2303,14 +2303,14 @@ class Methods:
         self.audit = Audit(perform)
         self.audit_devices = AuditDevices(perform)
         self.certificate_roles = CertificateRoles(perform)
-        self.certificate_settingss = CertificateSettingss(perform)
+        self.certificate_settings = CertificateSettings(perform)
         self.databases = Databases(perform)
         self.database_roles = DatabaseRoles(perform)
         self.database_static_roles = DatabaseStaticRoles(perform)
         self.groups = Groups(perform)
         self.jwt_issuers = JwtIssuers(perform)
         self.jwt_roles = JwtRoles(perform)
-        self.keies = Keies(perform)
+        self.keys = Keys(perform)
         self.kubernetes_clusters = KubernetesClusters(perform)
         self.kubernetes_roles = KubernetesRoles(perform)
         self.leases = Leases(perform)
