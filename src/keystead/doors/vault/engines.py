@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from keystead.doors.vault import (
+    approle,
     cert,
     cubbyhole,
     database,
@@ -24,6 +25,7 @@ def engines() -> dict[str, Engine]:
 
 
 _ALL: tuple[Engine, ...] = (
+    approle.ENGINE,
     cert.ENGINE,
     cubbyhole.ENGINE,
     database.ENGINE,
