@@ -104,10 +104,10 @@ def test_a_token_in_a_file_logs_in(run: Run, mount: Any, tmp_path: Path) -> None
     (tmp_path / "token.jwt").write_text(jwt.encode({"alg": "ES256"}, claims, KEY) + "\n")
     login = ("login", "--method", "jwt", "--mount", "builds", "--secret-file", "token.jwt")
     assert "builder" in _ok(run(*login, "--role", "shop", token=""))
-    assert "jwt/builds/shop" in _ok(run("token", "show", token=""))
+    assert "jwt/builds/shop" in _ok(run("token", "lookup", token=""))
     assert run(*login, "--role", "none", token="").returncode != 0
     _ok(run("jwt", "role", "delete", "builds/shop"))
-    assert run("token", "show", token="").returncode == 3
+    assert run("token", "lookup", token="").returncode == 3
 
 
 def test_a_browser_logs_in(run: Run, mount: Any, provider: Any, tmp_path: Path) -> None:
