@@ -82,7 +82,7 @@ def attribute(kind: str) -> str:
 
 
 def class_name(kind: str) -> str:
-    return "".join(part.title() for part in attribute(kind).split("_"))
+    return "".join(part.title() for part in attribute(kind).split("_")) + "Methods"
 
 
 def method_name(operation: type[Operation[Any]]) -> str:

@@ -400,7 +400,7 @@ class AsyncPerform(Protocol):
     def __call__(self, operation: Operation[ReplyT], /) -> Awaitable[ReplyT]: ...
 
 
-class AsyncApproles:
+class AsyncApprolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -497,7 +497,7 @@ class AsyncApproles:
         )
 
 
-class AsyncAudit:
+class AsyncAuditMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -555,7 +555,7 @@ class AsyncAudit:
         return await self._perform(VerifyAudit())
 
 
-class AsyncAuditDevices:
+class AsyncAuditDevicesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -596,7 +596,7 @@ class AsyncAuditDevices:
         return await self._perform(ListAuditDevices())
 
 
-class AsyncCertificateRoles:
+class AsyncCertificateRolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -664,7 +664,7 @@ class AsyncCertificateRoles:
         )
 
 
-class AsyncCertificateSettings:
+class AsyncCertificateSettingsMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -691,7 +691,7 @@ class AsyncCertificateSettings:
         )
 
 
-class AsyncDatabases:
+class AsyncDatabasesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -782,7 +782,7 @@ class AsyncDatabases:
         return await self._perform(ShowDatabase(name=name))
 
 
-class AsyncDatabaseRoles:
+class AsyncDatabaseRolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -843,7 +843,7 @@ class AsyncDatabaseRoles:
         )
 
 
-class AsyncDatabaseStaticRoles:
+class AsyncDatabaseStaticRolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -910,7 +910,7 @@ class AsyncDatabaseStaticRoles:
         )
 
 
-class AsyncGroups:
+class AsyncGroupsMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -935,7 +935,7 @@ class AsyncGroups:
         return await self._perform(WriteGroup(name=name, members=list(members), roles=list(roles)))
 
 
-class AsyncJwtIssuers:
+class AsyncJwtIssuersMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -953,7 +953,7 @@ class AsyncJwtIssuers:
         return await self._perform(WriteJwtIssuer(mount=mount, issuer=issuer))
 
 
-class AsyncJwtRoles:
+class AsyncJwtRolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -1011,7 +1011,7 @@ class AsyncJwtRoles:
         )
 
 
-class AsyncKeys:
+class AsyncKeysMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -1461,7 +1461,7 @@ class AsyncKeys:
         return await self._perform(WrapBatch(key=key, items=list(items)))
 
 
-class AsyncKubernetesClusters:
+class AsyncKubernetesClustersMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -1476,7 +1476,7 @@ class AsyncKubernetesClusters:
         return await self._perform(WriteKubernetesCluster(mount=mount, cluster=cluster))
 
 
-class AsyncKubernetesRoles:
+class AsyncKubernetesRolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -1514,7 +1514,7 @@ class AsyncKubernetesRoles:
         )
 
 
-class AsyncLeases:
+class AsyncLeasesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -1569,7 +1569,7 @@ class AsyncLeases:
         await self._perform(TidyLeases())
 
 
-class AsyncMounts:
+class AsyncMountsMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -1636,7 +1636,7 @@ class AsyncMounts:
         )
 
 
-class AsyncNamespaces:
+class AsyncNamespacesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -1684,7 +1684,7 @@ class AsyncNamespaces:
         return await self._perform(UnsealNamespace(name=name))
 
 
-class AsyncPasswordPolicies:
+class AsyncPasswordPoliciesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -1713,7 +1713,7 @@ class AsyncPasswordPolicies:
         return await self._perform(WritePasswordPolicy(name=name, text=text))
 
 
-class AsyncPolicies:
+class AsyncPoliciesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -1806,7 +1806,7 @@ class AsyncPolicies:
         return await self._perform(WritePolicy(name=name, text=text, description=description))
 
 
-class AsyncQuotas:
+class AsyncQuotasMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -1878,7 +1878,7 @@ class AsyncQuotas:
         return await self._perform(WriteQuotaSettings(exempt_paths=list(exempt_paths)))
 
 
-class AsyncRevocationLists:
+class AsyncRevocationListsMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -1905,7 +1905,7 @@ class AsyncRevocationLists:
         return await self._perform(WriteRevocationList(name=name, crl=crl))
 
 
-class AsyncRoles:
+class AsyncRolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -1928,7 +1928,7 @@ class AsyncRoles:
         )
 
 
-class AsyncSecrets:
+class AsyncSecretsMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -2040,7 +2040,7 @@ class AsyncSecrets:
         )
 
 
-class AsyncSystem:
+class AsyncSystemMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -2157,7 +2157,7 @@ class AsyncSystem:
         return await self._perform(VerifyRekey(nonce=nonce, share=share))
 
 
-class AsyncTokens:
+class AsyncTokensMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -2234,7 +2234,7 @@ class AsyncTokens:
         await self._perform(RevokeSelf())
 
 
-class AsyncTokenRoles:
+class AsyncTokenRolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -2287,7 +2287,7 @@ class AsyncTokenRoles:
         )
 
 
-class AsyncUsers:
+class AsyncUsersMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: AsyncPerform) -> None:
@@ -2333,30 +2333,30 @@ class AsyncMethods:
     """Every operation, by the kind of resource that it acts on."""
 
     def __init__(self, perform: AsyncPerform) -> None:
-        self.approles = AsyncApproles(perform)
-        self.audit = AsyncAudit(perform)
-        self.audit_devices = AsyncAuditDevices(perform)
-        self.certificate_roles = AsyncCertificateRoles(perform)
-        self.certificate_settings = AsyncCertificateSettings(perform)
-        self.databases = AsyncDatabases(perform)
-        self.database_roles = AsyncDatabaseRoles(perform)
-        self.database_static_roles = AsyncDatabaseStaticRoles(perform)
-        self.groups = AsyncGroups(perform)
-        self.jwt_issuers = AsyncJwtIssuers(perform)
-        self.jwt_roles = AsyncJwtRoles(perform)
-        self.keys = AsyncKeys(perform)
-        self.kubernetes_clusters = AsyncKubernetesClusters(perform)
-        self.kubernetes_roles = AsyncKubernetesRoles(perform)
-        self.leases = AsyncLeases(perform)
-        self.mounts = AsyncMounts(perform)
-        self.namespaces = AsyncNamespaces(perform)
-        self.password_policies = AsyncPasswordPolicies(perform)
-        self.policies = AsyncPolicies(perform)
-        self.quotas = AsyncQuotas(perform)
-        self.revocation_lists = AsyncRevocationLists(perform)
-        self.roles = AsyncRoles(perform)
-        self.secrets = AsyncSecrets(perform)
-        self.system = AsyncSystem(perform)
-        self.tokens = AsyncTokens(perform)
-        self.token_roles = AsyncTokenRoles(perform)
-        self.users = AsyncUsers(perform)
+        self.approles = AsyncApprolesMethods(perform)
+        self.audit = AsyncAuditMethods(perform)
+        self.audit_devices = AsyncAuditDevicesMethods(perform)
+        self.certificate_roles = AsyncCertificateRolesMethods(perform)
+        self.certificate_settings = AsyncCertificateSettingsMethods(perform)
+        self.databases = AsyncDatabasesMethods(perform)
+        self.database_roles = AsyncDatabaseRolesMethods(perform)
+        self.database_static_roles = AsyncDatabaseStaticRolesMethods(perform)
+        self.groups = AsyncGroupsMethods(perform)
+        self.jwt_issuers = AsyncJwtIssuersMethods(perform)
+        self.jwt_roles = AsyncJwtRolesMethods(perform)
+        self.keys = AsyncKeysMethods(perform)
+        self.kubernetes_clusters = AsyncKubernetesClustersMethods(perform)
+        self.kubernetes_roles = AsyncKubernetesRolesMethods(perform)
+        self.leases = AsyncLeasesMethods(perform)
+        self.mounts = AsyncMountsMethods(perform)
+        self.namespaces = AsyncNamespacesMethods(perform)
+        self.password_policies = AsyncPasswordPoliciesMethods(perform)
+        self.policies = AsyncPoliciesMethods(perform)
+        self.quotas = AsyncQuotasMethods(perform)
+        self.revocation_lists = AsyncRevocationListsMethods(perform)
+        self.roles = AsyncRolesMethods(perform)
+        self.secrets = AsyncSecretsMethods(perform)
+        self.system = AsyncSystemMethods(perform)
+        self.tokens = AsyncTokensMethods(perform)
+        self.token_roles = AsyncTokenRolesMethods(perform)
+        self.users = AsyncUsersMethods(perform)

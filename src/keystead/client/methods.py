@@ -400,7 +400,7 @@ class Perform(Protocol):
     def __call__(self, operation: Operation[ReplyT], /) -> ReplyT: ...
 
 
-class Approles:
+class ApprolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -495,7 +495,7 @@ class Approles:
         )
 
 
-class Audit:
+class AuditMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -553,7 +553,7 @@ class Audit:
         return self._perform(VerifyAudit())
 
 
-class AuditDevices:
+class AuditDevicesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -594,7 +594,7 @@ class AuditDevices:
         return self._perform(ListAuditDevices())
 
 
-class CertificateRoles:
+class CertificateRolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -662,7 +662,7 @@ class CertificateRoles:
         )
 
 
-class CertificateSettings:
+class CertificateSettingsMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -689,7 +689,7 @@ class CertificateSettings:
         )
 
 
-class Databases:
+class DatabasesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -778,7 +778,7 @@ class Databases:
         return self._perform(ShowDatabase(name=name))
 
 
-class DatabaseRoles:
+class DatabaseRolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -837,7 +837,7 @@ class DatabaseRoles:
         )
 
 
-class DatabaseStaticRoles:
+class DatabaseStaticRolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -902,7 +902,7 @@ class DatabaseStaticRoles:
         )
 
 
-class Groups:
+class GroupsMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -927,7 +927,7 @@ class Groups:
         return self._perform(WriteGroup(name=name, members=list(members), roles=list(roles)))
 
 
-class JwtIssuers:
+class JwtIssuersMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -945,7 +945,7 @@ class JwtIssuers:
         return self._perform(WriteJwtIssuer(mount=mount, issuer=issuer))
 
 
-class JwtRoles:
+class JwtRolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -1003,7 +1003,7 @@ class JwtRoles:
         )
 
 
-class Keys:
+class KeysMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -1447,7 +1447,7 @@ class Keys:
         return self._perform(WrapBatch(key=key, items=list(items)))
 
 
-class KubernetesClusters:
+class KubernetesClustersMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -1462,7 +1462,7 @@ class KubernetesClusters:
         return self._perform(WriteKubernetesCluster(mount=mount, cluster=cluster))
 
 
-class KubernetesRoles:
+class KubernetesRolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -1500,7 +1500,7 @@ class KubernetesRoles:
         )
 
 
-class Leases:
+class LeasesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -1553,7 +1553,7 @@ class Leases:
         self._perform(TidyLeases())
 
 
-class Mounts:
+class MountsMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -1620,7 +1620,7 @@ class Mounts:
         )
 
 
-class Namespaces:
+class NamespacesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -1664,7 +1664,7 @@ class Namespaces:
         return self._perform(UnsealNamespace(name=name))
 
 
-class PasswordPolicies:
+class PasswordPoliciesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -1693,7 +1693,7 @@ class PasswordPolicies:
         return self._perform(WritePasswordPolicy(name=name, text=text))
 
 
-class Policies:
+class PoliciesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -1784,7 +1784,7 @@ class Policies:
         return self._perform(WritePolicy(name=name, text=text, description=description))
 
 
-class Quotas:
+class QuotasMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -1856,7 +1856,7 @@ class Quotas:
         return self._perform(WriteQuotaSettings(exempt_paths=list(exempt_paths)))
 
 
-class RevocationLists:
+class RevocationListsMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -1883,7 +1883,7 @@ class RevocationLists:
         return self._perform(WriteRevocationList(name=name, crl=crl))
 
 
-class Roles:
+class RolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -1902,7 +1902,7 @@ class Roles:
         return self._perform(WriteRole(name=name, description=description, includes=list(includes)))
 
 
-class Secrets:
+class SecretsMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -2010,7 +2010,7 @@ class Secrets:
         )
 
 
-class System:
+class SystemMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -2127,7 +2127,7 @@ class System:
         return self._perform(VerifyRekey(nonce=nonce, share=share))
 
 
-class Tokens:
+class TokensMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -2202,7 +2202,7 @@ class Tokens:
         self._perform(RevokeSelf())
 
 
-class TokenRoles:
+class TokenRolesMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -2255,7 +2255,7 @@ class TokenRoles:
         )
 
 
-class Users:
+class UsersMethods:
     __slots__ = ("_perform",)
 
     def __init__(self, perform: Perform) -> None:
@@ -2299,30 +2299,30 @@ class Methods:
     """Every operation, by the kind of resource that it acts on."""
 
     def __init__(self, perform: Perform) -> None:
-        self.approles = Approles(perform)
-        self.audit = Audit(perform)
-        self.audit_devices = AuditDevices(perform)
-        self.certificate_roles = CertificateRoles(perform)
-        self.certificate_settings = CertificateSettings(perform)
-        self.databases = Databases(perform)
-        self.database_roles = DatabaseRoles(perform)
-        self.database_static_roles = DatabaseStaticRoles(perform)
-        self.groups = Groups(perform)
-        self.jwt_issuers = JwtIssuers(perform)
-        self.jwt_roles = JwtRoles(perform)
-        self.keys = Keys(perform)
-        self.kubernetes_clusters = KubernetesClusters(perform)
-        self.kubernetes_roles = KubernetesRoles(perform)
-        self.leases = Leases(perform)
-        self.mounts = Mounts(perform)
-        self.namespaces = Namespaces(perform)
-        self.password_policies = PasswordPolicies(perform)
-        self.policies = Policies(perform)
-        self.quotas = Quotas(perform)
-        self.revocation_lists = RevocationLists(perform)
-        self.roles = Roles(perform)
-        self.secrets = Secrets(perform)
-        self.system = System(perform)
-        self.tokens = Tokens(perform)
-        self.token_roles = TokenRoles(perform)
-        self.users = Users(perform)
+        self.approles = ApprolesMethods(perform)
+        self.audit = AuditMethods(perform)
+        self.audit_devices = AuditDevicesMethods(perform)
+        self.certificate_roles = CertificateRolesMethods(perform)
+        self.certificate_settings = CertificateSettingsMethods(perform)
+        self.databases = DatabasesMethods(perform)
+        self.database_roles = DatabaseRolesMethods(perform)
+        self.database_static_roles = DatabaseStaticRolesMethods(perform)
+        self.groups = GroupsMethods(perform)
+        self.jwt_issuers = JwtIssuersMethods(perform)
+        self.jwt_roles = JwtRolesMethods(perform)
+        self.keys = KeysMethods(perform)
+        self.kubernetes_clusters = KubernetesClustersMethods(perform)
+        self.kubernetes_roles = KubernetesRolesMethods(perform)
+        self.leases = LeasesMethods(perform)
+        self.mounts = MountsMethods(perform)
+        self.namespaces = NamespacesMethods(perform)
+        self.password_policies = PasswordPoliciesMethods(perform)
+        self.policies = PoliciesMethods(perform)
+        self.quotas = QuotasMethods(perform)
+        self.revocation_lists = RevocationListsMethods(perform)
+        self.roles = RolesMethods(perform)
+        self.secrets = SecretsMethods(perform)
+        self.system = SystemMethods(perform)
+        self.tokens = TokensMethods(perform)
+        self.token_roles = TokenRolesMethods(perform)
+        self.users = UsersMethods(perform)
