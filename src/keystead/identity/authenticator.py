@@ -135,6 +135,12 @@ class Authenticator:
             return open_batch(self._keyring, text)
         return reader.get(TOKEN, "", fingerprint(text))
 
+    def principal_of(self, token: TokenRecord, reader: Reader) -> Principal:
+        """Who holds a token, wherever it is used. Raises Unauthenticated if it has ended."""
+        if token.uses_left == 0:
+            raise Unauthenticated
+        return _principal(token, trace(reader, token, self._clock()))
+
     def spend_use(self, call: Call, tx: Transaction) -> None:
         """Take one use from a token of limited uses, durably with this transaction.
 
@@ -225,8 +231,10 @@ def _principal(token: TokenRecord, authority: Authority) -> Principal:
         groups=authority.groups,
         accessor=token.accessor,
         root=authority.root,
+        mfa=token.mfa,
         expires_at=None if authority.deadline == inf else authority.deadline,
         token_parent=token.parent,
         uses_limited=token.uses_left is not None,
+        entity=authority.entity,
         without_default=token.without_default,
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from keystead.identity.jwt_keys import IssuerKeys
-from keystead.policy.paths.verdict import NoPaths, PathJudge
+from keystead.policy.paths.engine import PathPolicies
 from keystead.services.database.connections import Connections
 from keystead.services.keys.cache import Keys
 from keystead.services.keys.usage import UsageCounters
@@ -46,7 +46,7 @@ class House:
     clock: Callable[[], float]
     metrics: Metrics
     traces: Traces | None = None
-    paths: PathJudge = field(default_factory=NoPaths)
+    paths: PathPolicies = field(default_factory=PathPolicies)
     mounts: MountTable = field(default_factory=MountTable)
     quotas: Quotas = field(default_factory=lambda: Quotas(time.monotonic))
     keys: Keys = field(default_factory=Keys)

@@ -25,6 +25,7 @@ from keystead.operations.policies import (
     WritePolicy,
 )
 from keystead.policy.engine import DecisionContext, PolicyEngine, PolicyResource
+from keystead.policy.paths.records import PATH_POLICY
 from keystead.policy.records import POLICY, PolicyRecord
 from keystead.policy.schema import Action, actions, cedar_schema
 from keystead.policy.statements import errors_in
@@ -35,8 +36,8 @@ from keystead.services.scope import Scope
 if TYPE_CHECKING:
     from keystead.store.transaction import Reader, Transaction
 
-RELOAD_ON = frozenset({POLICY.name, "namespace"})
-"""Kinds whose changes the engine must hear of. Roles and groups are part of a principal, so
+RELOAD_ON = frozenset({POLICY.name, PATH_POLICY.name, "namespace"})
+"""Kinds whose changes the engines must hear of. Roles and groups are part of a principal, so
 a decision about one who has gained or lost some is another decision."""
 
 _PAGE = 1000
