@@ -8,7 +8,13 @@ from typing import Any, Final
 import msgspec
 
 from keystead.doors.vault.engine import Answer, Engine, Reply
-from keystead.doors.vault.logins import token_auth, token_limits, token_members, token_names
+from keystead.doors.vault.logins import (
+    lifetime,
+    token_auth,
+    token_limits,
+    token_members,
+    token_names,
+)
 from keystead.doors.vault.request import VaultRequest
 from keystead.doors.vault.times import rfc3339
 from keystead.errors import (
@@ -76,6 +82,10 @@ async def _create(request: VaultRequest, *, orphan: bool = False, role: str = ""
     kind = request.text("type") or "service"
     if kind not in ("service", "batch"):
         raise InvalidRequest(f"invalid 'type' value {kind}")
+    text = request.text("id")
+    if "." in text:
+        raise InvalidRequest("custom token ID cannot have a '.' in the value")
+    ttl = request.seconds("ttl") or request.seconds("lease")
     issued = await _perform(
         request,
         CreateToken(
@@ -83,7 +93,7 @@ async def _create(request: VaultRequest, *, orphan: bool = False, role: str = ""
             token_kind=kind,
             orphan=orphan,
             limits=TokenLimits(
-                ttl_seconds=request.seconds("ttl") or request.seconds("lease"),
+                ttl_seconds=ttl,
                 period_seconds=request.seconds("period"),
                 explicit_max_ttl_seconds=request.seconds("explicit_max_ttl"),
                 max_uses=request.integer("num_uses"),
@@ -93,10 +103,21 @@ async def _create(request: VaultRequest, *, orphan: bool = False, role: str = ""
             metadata=request.mapping("meta") or request.mapping("metadata"),
             renewable=request.boolean("renewable", True),
             token_role=role,
-            text=request.text("id") or None,
+            text=text or None,
         ),
     )
-    return Answer(auth=token_auth(issued.token, issued.info))
+    return Answer(auth=token_auth(issued.token, issued.info), warnings=_capped(ttl, issued.info))
+
+
+def _capped(ttl: int, info: TokenView) -> list[str] | None:
+    """What is said to who asked for a longer lifetime than there is."""
+    held = lifetime(info)
+    if not 0 < held < ttl:
+        return None
+    return [
+        f'TTL of "{ttl}s" exceeded the effective max_ttl of "{held}s"; TTL value is capped'
+        " accordingly"
+    ]
 
 
 async def _perform(request: VaultRequest, operation: CreateToken) -> IssuedToken:
@@ -106,6 +127,8 @@ async def _perform(request: VaultRequest, operation: CreateToken) -> IssuedToken
         if "role" in error.details:
             raise InvalidRequest("child policies must be subset of parent") from None
         raise
+    except NotFound as error:
+        raise InvalidRequest(error.message) from None
 
 
 def _display_name(request: VaultRequest) -> str:
@@ -268,8 +291,15 @@ async def revoke_orphan(request: VaultRequest) -> None:
 
 
 @ENGINE.write("revoke-accessor", capability="update")
-async def revoke_accessor(request: VaultRequest) -> None:
-    await _by_accessor(request, RevokeToken)
+async def revoke_accessor(request: VaultRequest) -> Reply:
+    accessor = request.text("accessor")
+    if not accessor:
+        raise InvalidRequest("missing accessor")
+    try:
+        await request.perform(RevokeToken(accessor=accessor))
+    except NotFound:
+        return Answer(warnings=["No token found with this accessor"])
+    return None
 
 
 async def _revoke(request: VaultRequest, token: str, *, orphan_children: bool = False) -> None:
@@ -339,6 +369,11 @@ async def write_role(request: VaultRequest, name: str) -> None:
     kept = msgspec.structs.asdict(present) if present else {}
     limits = token_limits(request, present.limits if present else TokenLimits())
     kind = request.text("token_type", kept.get("token_kind", ""))
+    orphan = request.boolean("orphan", kept.get("orphan", False))
+    if kind == "batch" and not orphan:
+        raise InvalidRequest(
+            "'token_type' cannot be 'batch' when role is set to generate non-orphan tokens"
+        )
     await request.perform(
         WriteTokenRole(
             name=name,
@@ -348,7 +383,7 @@ async def write_role(request: VaultRequest, name: str) -> None:
             disallowed_patterns=request.strings(
                 "disallowed_policies_glob", kept.get("disallowed_patterns")
             ),
-            orphan=request.boolean("orphan", kept.get("orphan", False)),
+            orphan=orphan,
             renewable=request.boolean("renewable", kept.get("renewable", True)),
             path_suffix=request.text("path_suffix", kept.get("path_suffix", "")),
             token_kind="" if kind == "default-service" else kind,
