@@ -18,6 +18,7 @@ from keystead.operations.database import (
 )
 from keystead.operations.leases import RenewLease, RevokeLease
 from keystead.operations.mounts import DeleteMount
+from keystead.operations.password_policies import WritePasswordPolicy
 from keystead.services.database.records import DATABASE, DATABASE_REMAINS
 
 CREDS = IssueDatabaseCredentials(name="database/app")
@@ -110,6 +111,16 @@ def test_an_rsa_role_gives_the_public_key_to_the_database_and_the_private_to_the
     comment = f"SELECT shobj_description('\"{made.username}\"'::regrole, 'pg_authid')"
     ((stored,),) = pg_desk.target.admin(comment)
     assert stored.startswith("-----BEGIN PUBLIC KEY-----")
+
+
+def test_passwords_are_made_by_the_policy_that_is_named(pg_desk: Any) -> None:
+    text = 'length = 24\nrule "charset" {\n  charset = "xyz"\n  min-chars = 1\n}\n'
+    pg_desk.ask(WritePasswordPolicy(name="letters", text=text))
+    pg_desk.configure(password_policy="letters")
+    made = pg_desk.ask(CREDS)
+    assert len(made.password) == 24
+    assert set(made.password) <= set("xyz")
+    pg_desk.target.login(made.username, made.password).close()
 
 
 def test_no_more_connections_are_open_than_allowed(pg_desk: Any) -> None:

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from keystead.crypto.random_text import random_text
 from keystead.errors import InvalidRequest
+from keystead.services.password_policies import generate_password
 
 if TYPE_CHECKING:
     from keystead.store.transaction import Reader
@@ -75,8 +76,4 @@ def policy_password(reader: Reader, namespace: str, policy: str) -> str:
 
     Raises InvalidRequest if there is no such policy.
     """
-    if not policy:
-        return new_password()
-    from keystead.services.password_policies import generate_password
-
-    return generate_password(reader, namespace, policy)
+    return generate_password(reader, namespace, policy) if policy else new_password()
