@@ -46,6 +46,12 @@ _PARTS: Final = (
     "token-ttl", "token-max-ttl", "token-bound-cidrs", "local-secret-ids",
 )  # fmt: skip
 """The members of a role that have paths of their own."""
+_CURRENT: Final = {
+    "policies": "token_policies",
+    "period": "token_period",
+    "bound_cidr_list": "secret_id_bound_cidrs",
+}
+"""What members with an old name are called now."""
 
 
 # --- roles ------------------------------------------------------------------------------
@@ -163,18 +169,16 @@ async def write_role_id(request: VaultRequest, name: str) -> None:
 def _part(member: str) -> None:
     """The paths of one member of a role."""
     field = member.replace("-", "_")
+    current = _CURRENT.get(field, field)
 
     @ENGINE.read(f"role/{{name}}/{member}")
     async def read(request: VaultRequest, name: str) -> Reply:
-        members = _members(await _show(request, name))
-        old = {"policies": "token_policies", "period": "token_period",
-               "bound_cidr_list": "secret_id_bound_cidrs"}  # fmt: skip
-        return {field: members[old.get(field, field)]}
+        return {current: _members(await _show(request, name))[current]}
 
     @ENGINE.write(f"role/{{name}}/{member}", grants=True)
     async def write(request: VaultRequest, name: str) -> None:
         await _show(request, name)
-        if not request.has(field):
+        if not (request.has(field) or request.has(current)):
             raise InvalidRequest(f"missing {field}")
         await _write(request, name)
 
@@ -206,7 +210,10 @@ async def create_custom_secret_id(request: VaultRequest, name: str) -> Reply:
 
 
 async def _create_secret_id(request: VaultRequest, name: str, text: str | None) -> Reply:
-    role = await _show(request, name)
+    try:
+        role = await _show(request, name)
+    except NotFound:
+        raise NotFound(f'role "{name}" does not exist') from None
     if not role.bind_secret_id:
         raise InvalidRequest("bind_secret_id is not set on the role")
     ttl, uses = request.seconds("ttl"), request.integer("num_uses")
