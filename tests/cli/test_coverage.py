@@ -23,6 +23,14 @@ LEFT_OUT = {
         if operation.__name__.endswith("Batch")
     },
 }
+BY_CALL = {
+    "quota", "audit-device", "password-policy", "revocation-list", "certificate-settings",
+}  # fmt: skip
+"""Kinds that are administered seldom: ``keystead call`` asks for any operation."""
+BY_CALL_TOO = {
+    "DescribeNamespace", "HashBytes", "ShowGenerateRoot", "ShowRekey", "ShowServer", "VerifyRekey",
+    "ShowCapabilities", "ShowOwnCapabilities", "ShowOwnRights",
+}  # fmt: skip
 
 
 def _generator() -> Any:
@@ -49,4 +57,8 @@ def test_an_operation_is_reachable_or_left_out_on_purpose(
         SOURCE,
     )
     listed = re.search(rf"\b{operation.__name__}\(", SOURCE)
-    assert bool(called or listed) != (operation.__name__ in LEFT_OUT)
+    if operation.__name__ in LEFT_OUT:
+        assert not (called or listed)
+    else:
+        by_call = operation.kind in BY_CALL or operation.__name__ in BY_CALL_TOO
+        assert called or listed or by_call

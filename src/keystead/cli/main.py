@@ -73,6 +73,7 @@ SECTIONS = {
         "migrate": Entry("migrate", "migrate", "Copy from a live Vault or OpenBao."),
     },
     "This program": {
+        "call": Entry("call", "call", "Ask for any operation of the API by its name."),
         "completion": Entry("completion", "completion", "Print the completion script of a shell."),
     },
 }
