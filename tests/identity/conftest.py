@@ -21,6 +21,8 @@ from keystead.operations.identity import LoginUser, WriteAppRole, WriteUser
 from keystead.seal.contents import KeyringContents
 from keystead.seal.keyring import Keyring
 from keystead.services import load_services
+from keystead.services.mount_table import MountTable
+from keystead.services.mount_table import MountTable
 from keystead.services.namespace_directory import (
     NAMESPACE,
     ROOT,
@@ -145,7 +147,9 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     keyring.load(KeyringContents([]).rotated(START))
     store.sealer = keyring
     namespaces = Namespaces()
-    house = SimpleNamespace(store=store, keyring=keyring, namespaces=namespaces)
+    house = SimpleNamespace(
+        store=store, keyring=keyring, namespaces=namespaces, mounts=MountTable()
+    )
     desk = Desk(store, house, namespaces, keyring)
     house.clock = lambda: desk.now
     house.authenticator = Authenticator(namespaces, keyring, house.clock)

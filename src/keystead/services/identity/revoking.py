@@ -8,6 +8,7 @@ transaction that revokes, the rest when it expires.
 from __future__ import annotations
 
 from keystead.identity.records import TOKEN
+from keystead.services.leases import expire_of_token
 from keystead.store.transaction import Transaction
 
 _SWEEP_AT_ONCE = 1_000
@@ -15,8 +16,14 @@ _SWEEP_AT_ONCE = 1_000
 
 def revoke(tx: Transaction, token_id: str) -> None:
     """Revoke a token and all that hang on it."""
-    tx.delete(TOKEN, "", token_id)
+    end(tx, token_id)
     sweep(tx, token_id)
+
+
+def end(tx: Transaction, token_id: str) -> None:
+    """Delete a token's record; what was leased to it is taken back soon."""
+    tx.delete(TOKEN, "", token_id)
+    expire_of_token(tx, token_id)
 
 
 def sweep(tx: Transaction, parent: str, limit: int = _SWEEP_AT_ONCE) -> None:
@@ -27,6 +34,6 @@ def sweep(tx: Transaction, parent: str, limit: int = _SWEEP_AT_ONCE) -> None:
         if not children:
             waiting.pop()
         for child_id, _ in children:
-            tx.delete(TOKEN, "", child_id)
+            end(tx, child_id)
             waiting.append(child_id)
         limit -= len(children)
