@@ -280,7 +280,6 @@ def test_strangers_neither_seal_nor_give_a_ceremony_up(opened: Initialized) -> N
         stranger.sys.cancel_rekey,
         stranger.sys.cancel_root_generation,
         stranger.sys.rotate_encryption_key,
-        stranger.sys.step_down,
     ):
         with pytest.raises(Forbidden):
             ask()

@@ -283,7 +283,7 @@ async def catalog(request: VaultRequest) -> Reply:
 async def catalog_of(request: VaultRequest, kind: str) -> Reply:
     await request.perform(ShowServer())
     if kind not in _PLUGINS:
-        raise InvalidRequest(f'"{kind}" is not a supported plugin type')
+        raise UnsupportedOperation
     return {"keys": _PLUGINS[kind]}
 
 
@@ -292,8 +292,9 @@ async def plugin(request: VaultRequest, kind: str, name: str) -> Reply:
     await request.perform(ShowServer())
     if name not in _PLUGINS.get(kind, ()):
         raise NotFound
-    details = {"args": None, "command": "", "sha256": ""}
-    return {**_plugin(name, kind), **details}
+    shown = {"args": None, "command": "", "sha256": "", **_plugin(name, kind)}
+    del shown["type"]
+    return shown
 
 
 @ENGINE.write("plugins/catalog/{kind}/{name}", "plugins/reload/backend", sudo=True)

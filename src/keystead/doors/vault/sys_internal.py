@@ -72,7 +72,7 @@ async def openapi(request: VaultRequest) -> Reply:
 async def inspect(request: VaultRequest, tag: str) -> Reply:
     page = await request.perform(ListMounts())
     if tag not in ("root", "uuid", "accessor", "storage"):
-        raise NotFound
+        raise NotFound("1 error occurred:\n\t* unsupported path\n\n")
     return {
         tag: [
             {
@@ -80,6 +80,8 @@ async def inspect(request: VaultRequest, tag: str) -> Reply:
                 "mount_namespace": request.call.namespace,
                 "mount_path": mount.path,
                 "mount_type": mount.type,
+                "storage_prefix": f"{mount.uuid}/",
+                "tainted": False,
                 "uuid": mount.uuid,
             }
             for mount in page.mounts

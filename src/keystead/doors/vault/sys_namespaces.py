@@ -48,7 +48,7 @@ async def read(request: VaultRequest, name: str) -> Reply:
 
 @ENGINE.write("namespaces/{name*}", sudo=True)
 async def create(request: VaultRequest, name: str) -> Reply:
-    """Creating one that is there changes nothing but its custom metadata, if any is given."""
+    """Creating one that is there changes nothing but its custom metadata."""
     if "/" in name:
         raise InvalidRequest("namespace name cannot contain /")
     if name in _RESERVED:
@@ -59,7 +59,8 @@ async def create(request: VaultRequest, name: str) -> Reply:
     try:
         namespace = await request.perform(CreateNamespace(name=name, custom_metadata=metadata))
     except AlreadyExists:
-        changes: dict[str, str | None] = dict(metadata)
+        present = await request.perform(ShowNamespace(name=name))
+        changes = {**dict.fromkeys(present.custom_metadata), **metadata}
         namespace = await request.perform(DescribeNamespace(name=name, custom_metadata=changes))
     return _described(request, namespace)
 
@@ -74,7 +75,7 @@ async def patch(request: VaultRequest, name: str) -> Reply:
     try:
         namespace = await request.perform(DescribeNamespace(name=name, custom_metadata=changes))
     except NotFound:
-        raise NotFound from None
+        raise InvalidRequest("namespace not found") from None
     return _described(request, namespace)
 
 

@@ -15,7 +15,6 @@ from keystead.operations.system import (
     Initialize,
     Seal,
     SealStatus,
-    ShowServer,
     ShowStatus,
     Unseal,
 )
@@ -129,10 +128,10 @@ async def leader(request: VaultRequest) -> Reply:
     )
 
 
-@ENGINE.write("step-down", sudo=True)
+@ENGINE.write("step-down", public=True)
 async def step_down(request: VaultRequest) -> Reply:
     """There is nothing to step down from: every node serves."""
-    await request.perform(ShowServer())
+    await request.perform(ShowStatus())
     return None
 
 
