@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from keystead.errors import InvalidRequest, UpstreamUnavailable
+from keystead.errors import AuditUnavailable, InvalidRequest, UpstreamUnavailable
 from keystead.operations.leases import (
     CountLeases,
     ListLeaseKeys,
@@ -162,3 +162,22 @@ def test_how_many_leases_fail_is_a_metric(clerk: Any, ledger: Any) -> None:
     rendered = clerk.office.house.metrics.render().decode()
     assert 'keystead_leases{state="live"} 1' in rendered
     assert 'keystead_leases{state="failed"} 1' in rendered
+
+
+def test_what_cannot_be_claimed_is_not_tried_in_a_circle(
+    clerk: Any, ledger: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clerk.lease(*ids(3))
+    asked = []
+
+    async def unavailable(operation: Any, namespace: str) -> None:
+        asked.append(operation.lease_id)
+        raise AuditUnavailable
+
+    revoker = clerk.office.worker._scheduler._revoker
+    monkeypatch.setattr(revoker, "_perform", unavailable)
+    clerk.pass_time(61)
+    assert sorted(asked) == ids(3)
+    monkeypatch.undo()
+    clerk.work()
+    assert len(ledger.revoked) == 3

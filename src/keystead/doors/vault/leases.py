@@ -111,7 +111,7 @@ async def revoke_force(request: VaultRequest, prefix: str) -> Reply:
     return None
 
 
-@ENGINE.write("leases/tidy", sudo=True)
+@ENGINE.write("leases/tidy")
 async def tidy(request: VaultRequest) -> Reply:
     await request.perform(TidyLeases())
     started = (
@@ -121,7 +121,7 @@ async def tidy(request: VaultRequest) -> Reply:
     return Answer(status=202, warnings=[started])
 
 
-@ENGINE.read("leases/count", sudo=True)
+@ENGINE.read("leases/count")
 async def count(request: VaultRequest) -> Reply:
     _require_irrevocable(request)
     counted = await request.perform(CountLeases())

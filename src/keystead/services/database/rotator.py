@@ -35,8 +35,10 @@ class Rotator:
         """Rotate all that is due, the longest due first. Call it each second."""
         if await self._house.store.read(self._has_remains):
             await self._perform(SweepDatabases(), "")
-        while due := await self._house.store.read(self._due):
+        tried: set[tuple[str, str]] = set()  # what cannot be claimed is left for the next second
+        while due := set(await self._house.store.read(self._due)) - tried:
             await asyncio.gather(*(self._rotate(namespace, id) for namespace, id in due))
+            tried |= due
 
     def _has_remains(self, reader: Reader) -> bool:
         return bool(reader.expired(DATABASE_REMAINS, self._house.clock(), 1))

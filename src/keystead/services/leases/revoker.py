@@ -39,17 +39,19 @@ class Revoker:
         """Start on all that is due; what is slow goes on in the background. Call it each second."""
         while await self._house.store.read(self._has_orders):
             await self._perform(SweepLeases(), "")
+        tried: set[Place] = set()  # what cannot even be claimed is left for the next second
         while True:
             if len(self._running) >= MOST_AT_ONCE:
                 await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
                 continue
             due = await self._house.store.read(self._due)
-            fresh = [place for place in due if place not in self._running]
+            fresh = [place for place in due if place not in tried and place not in self._running]
             if not fresh:
                 return
             for place in fresh[: MOST_AT_ONCE - len(self._running)]:
                 task = asyncio.create_task(self._end(place))
                 self._running[place] = task
+                tried.add(place)
 
     async def stop(self) -> None:
         """Let go of what is under way: it is due again when its claim is over."""
