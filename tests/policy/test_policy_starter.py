@@ -44,6 +44,7 @@ ROLES = {
     "signer": SIGN,
     "auditor": set(groups()["read"]),
     "operator": set(groups()["system:*"])
+    | set(groups()["lease:*"])
     | set(groups()["namespace:read"])
     | {"namespace:seal", "namespace:unseal", "namespace:rotate-kek"}
     | {"audit:checkpoint", "audit:verify"},
