@@ -14,6 +14,7 @@ from keystead.operations.identity import CreateToken, LookupSelf, WriteAppRole
 from keystead.operations.keys import CreateKey
 from keystead.operations.mounts import AskUnknownPath
 from keystead.operations.policies import WritePolicy
+from keystead.policy.paths.engine import PathPolicies
 from keystead.policy.paths.verdict import PathVerdict
 from keystead.services.registry import HANDLERS
 from keystead.services.scope import Scope
@@ -21,10 +22,11 @@ from keystead.services.scope import Scope
 ENCRYPT = Encrypt(key="k", plaintext=b"x")
 
 
-class Rights:
+class Rights(PathPolicies):
     """Path policies as a table: (path, capability) to a verdict."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.verdicts: dict[tuple[str, str], PathVerdict] = {}
         self.sudo: set[str] = set()
 

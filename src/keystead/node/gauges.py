@@ -42,7 +42,7 @@ def report(metrics: Metrics, house: House, shippers: Sequence[Shipper]) -> None:
     caches = (
         ("keys", house.keys),
         ("decisions", house.policies),
-        ("path decisions", house.paths),
+        ("path-decisions", house.paths),
         ("identities", house.authenticator),
     )
     for name, cache in caches:

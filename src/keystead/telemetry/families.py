@@ -71,7 +71,7 @@ OPERATIONS: Final = Family(
         ("outcome", OUTCOMES),
     ),
 )
-_CACHES = (("cache", ("keys", "decisions", "identities")),)
+_CACHES = (("cache", ("keys", "decisions", "path-decisions", "identities")),)
 CACHE_HITS: Final = Family(
     "keystead_cache_hits_total", "counter", "Look-ups that a cache answered.", _CACHES
 )
