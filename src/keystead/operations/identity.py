@@ -337,11 +337,13 @@ class ShowAppRole(Operation[AppRoleView], frozen=True, kw_only=True):
 
 
 class ListAppRoles(Page, Operation[AppRoleNames], frozen=True, kw_only=True):
-    """List AppRoles."""
+    """List AppRoles: those of a log-in ``mount`` (empty: the usual one), or all."""
 
     action: ClassVar[str] = "approle:list"
     kind: ClassVar[str] = "approle"
     effect: ClassVar[Effect] = Effect.READ
+
+    mount: str | None = None
 
 
 class DeleteAppRole(Operation[Done], frozen=True, kw_only=True):

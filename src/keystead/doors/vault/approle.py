@@ -67,8 +67,6 @@ async def _write(request: VaultRequest, name: str, role_id: str | None = None) -
     full = role_name(request, _USUAL, name)
     present = await _present(request, full)
     limits = token_limits(request, present.limits)
-    if limits.max_ttl_seconds and limits.ttl_seconds > limits.max_ttl_seconds:
-        raise InvalidRequest("'token_ttl' cannot be greater than 'token_max_ttl'")
     cidrs = "secret_id_bound_cidrs" if request.has("secret_id_bound_cidrs") else "bound_cidr_list"
     bind = request.boolean("bind_secret_id", present.bind_secret_id)
     secret_cidrs = request.strings(cidrs, present.secret_id_bound_cidrs)
@@ -130,14 +128,11 @@ async def read_role(request: VaultRequest, name: str) -> Reply:
 
 @ENGINE.list("role")
 async def list_roles(request: VaultRequest) -> Reply:
-    mount = mount_path(request)
-    prefix = "" if mount == _USUAL else f"{mount}/"
     keys: list[str] = []
     after = ""
     while True:
-        page = await request.perform(ListAppRoles(after=after, limit=_PAGE))
-        shorts = (n.removeprefix(prefix) for n in page.names if n.startswith(prefix))
-        keys += [short for short in shorts if "/" not in short]
+        page = await request.perform(ListAppRoles(mount=_mount(request), after=after, limit=_PAGE))
+        keys += [name.rpartition("/")[2] for name in page.names]
         if not (after := page.next):
             break
     if not keys:
@@ -349,11 +344,14 @@ async def login(request: VaultRequest) -> Reply:
     body = request.decode(_Login)
     if not body.role_id:
         raise InvalidRequest("missing role_id")
-    mount = mount_path(request)
-    operation = LoginAppRole(
-        role_id=body.role_id, secret_id=body.secret_id, mount="" if mount == _USUAL else mount
-    )
+    operation = LoginAppRole(role_id=body.role_id, secret_id=body.secret_id, mount=_mount(request))
     try:
         return login_answer(await request.perform(operation))
     except Unauthenticated:
         raise InvalidRequest("invalid role or secret ID") from None
+
+
+def _mount(request: VaultRequest) -> str:
+    """The mount's path below ``auth/``; empty for the usual one."""
+    mount = mount_path(request)
+    return "" if mount == _USUAL else mount

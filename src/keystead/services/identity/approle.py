@@ -34,6 +34,8 @@ from keystead.operations.identity import (
     ShowAppRole,
     WriteAppRole,
 )
+from keystead.operations.mounts import MountView
+from keystead.services.identity.entities_login import alias_at
 from keystead.services.identity.granting import require_method_grant
 from keystead.services.identity.issuing import (
     issue_login,
@@ -42,10 +44,14 @@ from keystead.services.identity.issuing import (
     require_source,
     shown,
 )
+from keystead.services.identity.mounted_names import MountedNames, joined, names_at
 from keystead.services.identity.revoking import sweep
+from keystead.services.mounts import on_move, on_unmount
 from keystead.services.registry import changes, reads
 from keystead.services.scope import Scope
 from keystead.store.transaction import Reader, Transaction
+
+ROLES = MountedNames(APPROLE, "approle", "approle")
 
 _PAGE = 1_000
 
@@ -53,7 +59,8 @@ _PAGE = 1_000
 @changes(WriteAppRole)
 def write_approle(operation: WriteAppRole, scope: Scope, tx: Transaction) -> AppRoleView:
     """Its tokens have its new roles at once; their lifetimes are what they were."""
-    require_method_grant(scope, tx, _principal(operation.name), operation.roles)
+    require_method_grant(scope, tx, ROLES.principal(operation.name), operation.roles)
+    ROLES.require_mount(tx, scope, operation.name)
     parse_all(operation.secret_id_bound_cidrs)
     if not (
         operation.bind_secret_id or operation.secret_id_bound_cidrs or operation.limits.bound_cidrs
@@ -75,8 +82,8 @@ def write_approle(operation: WriteAppRole, scope: Scope, tx: Transaction) -> App
     )
     scope.narrow("create" if present is None else "update")
     if present is not None and present.incarnation != record.incarnation:
-        _drop_secret_ids(tx, scope, present)
-        sweep(tx, incarnation(_principal(operation.name), present))
+        _drop_secret_ids(tx, scope.namespace, present)
+        sweep(tx, incarnation(ROLES.principal(operation.name), present))
     tx.put(APPROLE, scope.namespace, operation.name, record)
     return _view(operation.name, record)
 
@@ -88,27 +95,48 @@ def show_approle(operation: ShowAppRole, scope: Scope, reader: Reader) -> AppRol
 
 @reads(ListAppRoles)
 def list_approles(operation: ListAppRoles, scope: Scope, reader: Reader) -> AppRoleNames:
-    page = reader.list(APPROLE, scope.namespace, after=operation.after, limit=operation.limit)
-    return AppRoleNames(
-        names=[name for name, _ in page],
-        next=page[-1][0] if len(page) == operation.limit else "",
+    names, more = ROLES.page(
+        reader, scope.namespace, operation.mount, operation.after, operation.limit
     )
+    return AppRoleNames(names=names, next=more)
 
 
 @changes(DeleteAppRole)
 def delete_approle(operation: DeleteAppRole, scope: Scope, tx: Transaction) -> Done:
     """Its tokens are of no use without it, however many there are."""
-    record = _find(tx, scope, operation.name)
-    tx.delete(APPROLE, scope.namespace, operation.name)
-    _drop_secret_ids(tx, scope, record)
-    sweep(tx, incarnation(_principal(operation.name), record))
+    _delete(tx, scope.namespace, operation.name, _find(tx, scope, operation.name))
     return Done()
 
 
-def _drop_secret_ids(tx: Transaction, scope: Scope, role: AppRoleRecord) -> None:
-    while page := tx.list(SECRET_ID, scope.namespace, parent=role.incarnation, limit=_PAGE):
+@on_unmount(ROLES.type)
+def unmount(tx: Transaction, namespace: str, mount: MountView) -> None:
+    """What belongs to the mount goes with it."""
+    for name in names_at(tx, APPROLE, namespace, ROLES.short(mount.path)):
+        role = tx.get(APPROLE, namespace, name)
+        assert role is not None
+        _delete(tx, namespace, name, role)
+
+
+@on_move(ROLES.type)
+def move(tx: Transaction, namespace: str, mount: MountView, target: str) -> None:
+    """Rename what belongs to the mount. Role and secret identifiers stay, tokens end."""
+    for name in names_at(tx, APPROLE, namespace, ROLES.short(mount.path)):
+        role = tx.get(APPROLE, namespace, name)
+        assert role is not None
+        ROLES.delete(tx, namespace, name)
+        short = name.rpartition("/")[2]
+        tx.add(APPROLE, namespace, joined(ROLES.short(target), short), role)
+
+
+def _delete(tx: Transaction, namespace: str, name: str, role: AppRoleRecord) -> None:
+    ROLES.delete(tx, namespace, name)
+    _drop_secret_ids(tx, namespace, role)
+
+
+def _drop_secret_ids(tx: Transaction, namespace: str, role: AppRoleRecord) -> None:
+    while page := tx.list(SECRET_ID, namespace, parent=role.incarnation, limit=_PAGE):
         for secret_id, _ in page:
-            tx.delete(SECRET_ID, scope.namespace, secret_id)
+            tx.delete(SECRET_ID, namespace, secret_id)
 
 
 # --- secret identifiers -----------------------------------------------------------------
@@ -196,7 +224,13 @@ def login_approle(operation: LoginAppRole, scope: Scope, tx: Transaction) -> Iss
             limits = msgspec.structs.replace(role.limits, bound_cidrs=used.token_bound_cidrs)
             role = msgspec.structs.replace(role, limits=limits)
     return issue_login(
-        scope, tx, _principal(name), role, display_name=mount or "approle", metadata=metadata
+        scope,
+        tx,
+        ROLES.principal(name),
+        role,
+        display_name=mount or "approle",
+        metadata=metadata,
+        alias=alias_at(scope, mount or "approle", operation.role_id, {}),
     )
 
 
@@ -226,10 +260,6 @@ def _holds(secret_id: SecretIdRecord, now: float) -> bool:
 def _stricter(asked: int, limit: int) -> int:
     """The smaller of two limits of which 0 is none."""
     return min(asked or limit, limit or asked)
-
-
-def _principal(name: str) -> str:
-    return f"approle/{name}"
 
 
 def _find(reader: Reader, scope: Scope, name: str) -> AppRoleRecord:
