@@ -7,6 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from keystead.identity.cidr import Networks
+from keystead.identity.entities import ENTITY
 from keystead.identity.lineage import Authority, Place
 from keystead.identity.principal import Principal
 from keystead.identity.records import METHODS, TOKEN, TokenRecord
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from keystead.store.transaction import Change
 
 
-_METHODS = frozenset(kind.name for kind in METHODS.values())
+_DEPENDED_ON = frozenset({ENTITY.name, *(kind.name for kind in METHODS.values())})
 _EVERYTHING = frozenset({"namespace", "seal"})
 
 
@@ -100,8 +101,10 @@ class Entries:
             self._refused.pop(digest, None)
             self._remove(digest)
             self._drop_dependants((TOKEN.name, "", change.id))
-        elif change.kind in _METHODS:
+        elif change.kind in _DEPENDED_ON:
             self._drop_dependants((change.kind, change.namespace, change.id))
+            if change.kind == ENTITY.name:
+                self._refused.clear()  # its tokens may hold again
         elif change.kind in GIVES_ROLES:
             for digest in self._at_home_in(change.namespace):
                 self._remove(digest)

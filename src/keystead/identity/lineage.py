@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from keystead.errors import Unauthenticated
 from keystead.identity.cidr import Networks, parse_all
+from keystead.identity.entities import ENTITY, behind
+from keystead.identity.principal import EntityInfo
 from keystead.identity.records import METHODS, TOKEN, Method, TokenRecord
 from keystead.identity.roles import Standing, closure, method_of, standing
 
@@ -30,7 +32,8 @@ Place = tuple[str, str, str]
 class Authority:
     """What a token gives. ``given`` are its roles before groups and included roles are added;
     ``deadline`` (Unix seconds) and ``networks`` hold for it and all above it; ``depends_on``
-    are the records above it."""
+    are the records above it. ``entity`` is who is behind it, with the ``entity_roles`` that
+    this gives, which are among ``roles`` too."""
 
     principal: str
     namespace: str
@@ -42,6 +45,8 @@ class Authority:
     networks: tuple[Networks, ...]
     depends_on: tuple[Place, ...]
     parent_accessor: str = ""
+    entity: EntityInfo | None = None
+    entity_roles: frozenset[str] = frozenset()
 
 
 def incarnation(principal: str, method: Method) -> str:
@@ -95,7 +100,7 @@ def _first(
         roles, groups = closure(reader, record.namespace, given), frozenset[str]()
     else:
         roles, groups = standing_of(reader, record.namespace, record.principal, given)
-    return Authority(
+    authority = Authority(
         principal=record.principal,
         namespace=record.namespace,
         given=frozenset(given),
@@ -105,6 +110,27 @@ def _first(
         deadline=inf if record.expires_at is None else record.expires_at,
         networks=_networks(record),
         depends_on=depends_on,
+    )
+    return _with_entity(reader, record, authority)
+
+
+def _with_entity(reader: Reader, record: TokenRecord, authority: Authority) -> Authority:
+    """What a token gives with what its entity adds, which is nothing to a token that was
+    narrowed to fewer roles. Raises Unauthenticated if the entity is gone or disabled."""
+    if not record.entity:
+        return authority
+    known = behind(reader, record.namespace, record.entity)
+    if known is None or known.disabled:
+        raise Unauthenticated
+    roles = frozenset() if record.without_groups else known.roles
+    places = {record.entity, known.info.id}
+    return replace(
+        authority,
+        roles=authority.roles | closure(reader, record.namespace, roles),
+        entity=known.info,
+        entity_roles=roles,
+        depends_on=authority.depends_on
+        + tuple((ENTITY.name, record.namespace, place) for place in places),
     )
 
 
@@ -126,7 +152,7 @@ def descend(
     elif not (record.without_groups or record.root):
         own = standing_of(reader, record.namespace, record.principal, ())
         roles, groups = roles | own.roles, own.groups
-    return Authority(
+    authority = Authority(
         principal=record.principal,
         namespace=record.namespace,
         given=given,
@@ -137,6 +163,7 @@ def descend(
         networks=above.networks + _networks(record),
         depends_on=above.depends_on,
     )
+    return _with_entity(reader, record, authority)
 
 
 def _networks(record: TokenRecord) -> tuple[Networks, ...]:

@@ -42,7 +42,8 @@ class TokenRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     parent lacks must be among ``granted``. ``without_groups``: it was narrowed to fewer
     roles than its principal has, so what groups give is left out. Times are Unix seconds.
     ``fixed``: it cannot be renewed. ``made_at`` is the path that it was made at, where the
-    protocol has paths; ``made_as`` the token role that it was made by.
+    protocol has paths; ``made_as`` the token role that it was made by. ``entity`` is who is
+    behind it; ``mfa``: its log-in took a second factor.
     """
 
     accessor: str
@@ -71,6 +72,8 @@ class TokenRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     made_at: str = ""
     made_as: str = ""
     renewed_at: float | None = None
+    entity: str = ""
+    mfa: bool = False
 
     @property
     def method(self) -> str:

@@ -7,13 +7,14 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from keystead.identity.entities import IDENTITY_GROUP
 from keystead.identity.records import GROUP, MEMBERSHIP, ROLE
 from keystead.identity.roles import Standing, standing
 
 if TYPE_CHECKING:
     from keystead.store.transaction import Change, Reader
 
-GIVES_ROLES = frozenset({ROLE.name, GROUP.name, MEMBERSHIP.name})
+GIVES_ROLES = frozenset({ROLE.name, GROUP.name, MEMBERSHIP.name, IDENTITY_GROUP.name})
 """Kinds of records that decide which roles principals of their namespace have."""
 
 _Who = tuple[str, str, frozenset[str]]

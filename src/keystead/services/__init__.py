@@ -21,6 +21,7 @@ def load_services() -> None:
     from keystead.services.database import (  # noqa: F401
         configs,
         credentials,
+        rotation,
         static_roles,
         unmounting,
     )
@@ -28,7 +29,9 @@ def load_services() -> None:
     from keystead.services.identity import (  # noqa: F401
         approle,
         certificates,
+        entities,
         groups,
+        identity_groups,
         jwt_auth,
         jwt_oidc,
         kubernetes_auth,

@@ -32,6 +32,7 @@ from keystead.operations.identity import (
 )
 from keystead.operations.mounts import MountView
 from keystead.services.identity import certificate_auth
+from keystead.services.identity.entities_login import alias_at
 from keystead.services.identity.granting import require_method_grant
 from keystead.services.identity.issuing import issue_login, kept, login_failed, shown
 from keystead.services.identity.mounted_names import MountedNames
@@ -153,6 +154,7 @@ def login_certificate(operation: LoginCertificate, scope: Scope, tx: Transaction
     if role is None or role.incarnation != checked.incarnation:
         raise login_failed()  # deleted, or its demands changed, while they were checked
     mount, _, short = name.rpartition("/")
+    known_as = metadata.get("common_name", "")
     return issue_login(
         scope,
         tx,
@@ -160,6 +162,7 @@ def login_certificate(operation: LoginCertificate, scope: Scope, tx: Transaction
         role,
         display_name=f"{mount.replace('/', '-') or ROLES.type}-{role.display_name or short}",
         metadata=metadata,
+        alias=alias_at(scope, mount or ROLES.type, known_as, metadata) if known_as else None,
     )
 
 

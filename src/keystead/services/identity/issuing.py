@@ -13,6 +13,7 @@ from keystead.identity.credentials import fingerprint, new_accessor, new_service
 from keystead.identity.lineage import incarnation
 from keystead.identity.records import TOKEN, Limits, Method, TokenRecord
 from keystead.operations.identity import IssuedToken, TokenLimits, TokenView
+from keystead.services.identity.entities_login import LoginAlias, on_login
 from keystead.services.scope import Scope
 from keystead.store.transaction import Transaction
 
@@ -95,10 +96,12 @@ def issue_login(
     *,
     display_name: str = "",
     metadata: Mapping[str, str] | None = None,
+    alias: LoginAlias | None = None,
 ) -> IssuedToken:
-    """Make a token for a principal that has proved itself. The log-in fails from outside of
-    the networks that the token would be bound to."""
+    """Make a token for a principal that has proved itself, under the name of ``alias``. The
+    log-in fails from outside of the networks that the token would be bound to."""
     require_source(scope, method.limits.bound_cidrs)
+    known = on_login(tx, scope, alias) if alias is not None else None
     batch = method.limits.kind == _BATCH
     record = TokenRecord(
         accessor=new_accessor(),
@@ -109,13 +112,15 @@ def issue_login(
         display_name=display_name or principal.replace("/", "-"),
         metadata=dict(metadata or {}),
         made_at=scope.call.path.path if scope.call.path else "",
+        entity=known.info.id if known else "",
         **lifetime(method.limits, scope.now),
     )
     authenticator = scope.house.authenticator
     text = authenticator.seal_batch(record) if batch else store_token(tx, record)
     scope.details["principal"] = principal
     scope.details["accessor"] = record.accessor
-    return IssuedToken(token=text, info=view(record, method.roles))
+    info = view(record, method.roles, entity_roles=known.roles if known else ())
+    return IssuedToken(token=text, info=info)
 
 
 def store_token(tx: Transaction, record: TokenRecord, text: str | None = None) -> str:
@@ -125,9 +130,14 @@ def store_token(tx: Transaction, record: TokenRecord, text: str | None = None) -
     return text
 
 
-def view(record: TokenRecord, roles: Iterable[str], parent: str = "") -> TokenView:
+def view(
+    record: TokenRecord,
+    roles: Iterable[str],
+    parent: str = "",
+    entity_roles: Iterable[str] = (),
+) -> TokenView:
     """A token as callers see it. ``roles`` are its own, before groups and included roles are
-    added; ``parent`` is its parent token's accessor."""
+    added; ``parent`` is its parent token's accessor; ``entity_roles`` come from its entity."""
     return TokenView(
         accessor=record.accessor,
         principal=record.principal,
@@ -152,4 +162,6 @@ def view(record: TokenRecord, roles: Iterable[str], parent: str = "") -> TokenVi
         made_at=record.made_at,
         made_as=record.made_as,
         renewed_at=record.renewed_at,
+        entity_id=record.entity,
+        entity_roles=sorted(entity_roles),
     )

@@ -29,6 +29,7 @@ from keystead.operations.jwt_auth import (
     WriteJwtRole,
 )
 from keystead.operations.mounts import MountView
+from keystead.services.identity.entities_login import LoginAlias
 from keystead.services.identity.issuing import issue_login, kept, shown
 from keystead.services.identity.mounted_roles import MountedRoles, new_incarnation
 from keystead.services.mounts import keep_under_mounts, on_move, on_unmount
@@ -279,6 +280,7 @@ def issue(scope: Scope, tx: Transaction, proof: Proof) -> IssuedToken:
         role,
         display_name=ROLES.display_name(proof.trust.mount, proof.user),
         metadata=proof.metadata,
+        alias=LoginAlias(proof.trust.mount, proof.user, proof.metadata, proof.groups),
     )
 
 

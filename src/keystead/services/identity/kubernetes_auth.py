@@ -36,6 +36,7 @@ from keystead.operations.kubernetes_auth import (
     WriteKubernetesRole,
 )
 from keystead.operations.mounts import MountView
+from keystead.services.identity.entities_login import LoginAlias
 from keystead.services.identity.issuing import issue_login, kept, shown
 from keystead.services.identity.mounted_roles import MountedRoles, new_incarnation
 from keystead.services.mounts import keep_under_mounts, on_move, on_unmount
@@ -234,6 +235,7 @@ def login(operation: LoginKubernetes, scope: Scope, tx: Transaction) -> IssuedTo
         role,
         display_name=ROLES.display_name(proof.mount, f"{account.namespace}-{account.name}"),
         metadata=proof.metadata,
+        alias=LoginAlias(proof.mount, proof.alias, proof.metadata),
     )
 
 

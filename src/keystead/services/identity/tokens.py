@@ -46,7 +46,7 @@ from keystead.operations.identity import (
 from keystead.services.identity.certificates import ROLES, require_binding
 from keystead.services.identity.granting import own_roles, require_grant, require_permission
 from keystead.services.identity.issuing import kept, lifetime, store_token, view
-from keystead.services.identity.revoking import revoke, sweep
+from keystead.services.identity.revoking import end, revoke, sweep
 from keystead.services.identity.token_roles import by_token_role
 from keystead.services.registry import at_hand, changes, reads
 from keystead.services.scope import Scope
@@ -89,7 +89,8 @@ def create_token(operation: CreateToken, scope: Scope, tx: Transaction) -> Issue
         raise InvalidRequest("A batch token cannot hold so much.", hint="Give it fewer roles.")
     scope.details["accessor"] = record.accessor
     parent = "" if operation.orphan else caller.accessor
-    return IssuedToken(token=text, info=view(record, granted.given, parent))
+    info = view(record, granted.given, parent, granted.entity_roles)
+    return IssuedToken(token=text, info=info)
 
 
 def _store(tx: Transaction, record: TokenRecord, text: str | None) -> str:
@@ -170,6 +171,8 @@ def _draft(
         fixed=not operation.renewable,
         made_at=scope.call.path.path if scope.call.path else "",
         made_as=operation.token_role,
+        entity=caller.entity if for_self and not operation.orphan else "",
+        mfa=caller.mfa and for_self and not operation.orphan,
         **limits,
     )
 
@@ -189,7 +192,7 @@ def lookup_self_at_hand(operation: LookupSelf, scope: Scope) -> TokenView | None
     if known is None:
         return None
     record, authority = known
-    return view(record, authority.given, authority.parent_accessor)
+    return view(record, authority.given, authority.parent_accessor, authority.entity_roles)
 
 
 @reads(FindToken)
@@ -260,7 +263,8 @@ def _find(reader: Reader, scope: Scope, accessor: str) -> tuple[str, TokenRecord
 
 def _shown(reader: Reader, record: TokenRecord, authority: Authority) -> TokenView:
     parent = reader.get(TOKEN, "", record.parent_token) if record.parent_token else None
-    return view(record, authority.given, parent.accessor if parent else "")
+    accessor = parent.accessor if parent else ""
+    return view(record, authority.given, accessor, authority.entity_roles)
 
 
 # --- renewal ----------------------------------------------------------------------------
@@ -331,7 +335,7 @@ def _set_free(tx: Transaction, scope: Scope, token_id: str, parent: TokenRecord)
             try:
                 authority = trace(tx, child, scope.now)
             except Unauthenticated:
-                tx.delete(TOKEN, "", child_id)
+                end(tx, child_id)
                 continue
             free = msgspec.structs.replace(
                 child,
@@ -349,7 +353,7 @@ def reap_tokens(operation: ReapTokens, scope: Scope, tx: Transaction) -> Done:
     """Expired tokens go with all that hang on them: a bounded number at a time."""
     tokens = tx.expired(TOKEN, scope.now, _REAP_AT_ONCE)
     for _, token_id, _ in tokens:
-        tx.delete(TOKEN, "", token_id)
+        end(tx, token_id)
         sweep(tx, token_id, _REAP_AT_ONCE)
     secret_ids = tx.expired(SECRET_ID, scope.now, _REAP_AT_ONCE)
     for namespace, secret_id, _ in secret_ids:

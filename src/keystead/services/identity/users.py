@@ -22,6 +22,7 @@ from keystead.operations.identity import (
     UserView,
     WriteUser,
 )
+from keystead.services.identity.entities_login import alias_at
 from keystead.services.identity.granting import require_method_grant
 from keystead.services.identity.issuing import issue_login, kept, login_failed, shown
 from keystead.services.identity.mounted_names import MountedNames
@@ -122,6 +123,7 @@ def login_user(operation: LoginUser, scope: Scope, tx: Transaction) -> IssuedTok
         user,
         display_name=f"{mount.replace('/', '-') or 'userpass'}-{short}",
         metadata={"username": short},
+        alias=alias_at(scope, mount or "userpass", short, {}),
     )
 
 
