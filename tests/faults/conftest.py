@@ -39,7 +39,8 @@ class Answer:
 
 
 class Api:
-    """One client connection to ``/api/v1``, made again when it breaks."""
+    """One client connection, made again when it breaks. Paths are below ``/api/v1``, or begin
+    with ``/v1/``."""
 
     def __init__(self, port: int, token: str, *, timeout: float = 20.0) -> None:
         self.token = token
@@ -47,7 +48,7 @@ class Api:
         self._timeout = timeout
         self._connection: http.client.HTTPConnection | None = None
 
-    def __call__(self, method: str, path: str, **body: object) -> Answer:
+    def __call__(self, method: str, path: str, /, **body: object) -> Answer:
         """Raises OSError or HTTPException if there is no whole answer."""
         if self._connection is None:
             self._connection = http.client.HTTPConnection(
@@ -58,13 +59,16 @@ class Api:
             headers["Authorization"] = f"Bearer {self.token}"
         text = json.dumps(body) if method not in ("GET", "DELETE") else None
         try:
-            self._connection.request(method, f"/api/v1{path}", text, headers)
+            whole = path if path.startswith("/v1/") else f"/api/v1{path}"
+            self._connection.request(method, whole, text, headers)
             reply = self._connection.getresponse()
             raw = reply.read()
         except (OSError, http.client.HTTPException):
             self.close()
             raise
-        return Answer(reply.status, reply.headers.get("x-request-id", ""), raw)
+        answer = Answer(reply.status, reply.headers.get("x-request-id", ""), raw)
+        answer.request_id = answer.body.get("request_id", answer.request_id).replace("-", "")
+        return answer
 
     def close(self) -> None:
         if self._connection is not None:
@@ -85,6 +89,8 @@ class Memory:
     policies: dict[str, str] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
     ciphertexts: list[tuple[str, str]] = field(default_factory=list)
+    secrets: dict[tuple[str, int], str] = field(default_factory=dict)
+    lookups: list[str] = field(default_factory=list)
     refused: int = 0
     broken: int = 0
     changes: int = 0
@@ -115,7 +121,7 @@ class Client:
                 self.unexpected.append(repr(error))
         self._api.close()
 
-    def _ask(self, method: str, path: str, *, change: bool, **body: object) -> Answer | None:
+    def _ask(self, method: str, path: str, /, *, change: bool, **body: object) -> Answer | None:
         answer = self._api(method, path, **body)
         if answer.status < 300:
             self.memory.requests.add(answer.request_id)
@@ -145,8 +151,21 @@ class Client:
         elif chosen < 0.5:
             if answer := self._ask("POST", "/tokens", change=True, name="somebody", roles=[]):
                 self.memory.tokens.append(answer.body["info"]["accessor"])
+        elif chosen < 0.65:
+            self._put_secret()
+        elif chosen < 0.7:
+            made = self._ask("POST", "/v1/auth/token/create", change=True, policies=["default"])
+            if made:
+                self.memory.lookups.append(made.body["auth"]["client_token"])
         else:
             self._encrypt(self._random.choice(self._keys))
+
+    def _put_secret(self) -> None:
+        """A new version of one of a few secrets, through Vault's API."""
+        name, value = f"{self._name}-{self._random.randrange(5)}", secrets.token_hex(8)
+        path = f"/v1/secret/data/{name}"
+        if answer := self._ask("POST", path, change=True, data={"value": value}):
+            self.memory.secrets[name, answer.body["data"]["version"]] = value
 
     def _write_policy(self) -> None:
         self._number += 1
@@ -172,10 +191,12 @@ class Load:
     def __init__(self, port: int, token: str, clients: int = 3) -> None:
         self._port, self._token = port, token
         self.clients = [Client(f"c{n}", port, token) for n in range(clients)]
+        self._mounted = False
         self._checked_versions: dict[str, int] = {}
 
     @contextmanager
     def running(self) -> Iterator[None]:
+        self._mount()
         done = threading.Event()
         threads = [threading.Thread(target=c.run, args=(done.is_set,)) for c in self.clients]
         for thread in threads:
@@ -187,6 +208,13 @@ class Load:
             for thread in threads:
                 thread.join(30)
                 assert not thread.is_alive()
+
+    def _mount(self) -> None:
+        """A key-value store at ``secret/``, which a development server has by itself."""
+        if not self._mounted:
+            answer = Api(self._port, self._token)("POST", "/mounts", path="secret", type="kv-v2")
+            self._mounted = answer.status in (201, 400)
+            assert self._mounted, answer
 
     def total(self, what: str) -> int:
         return sum(getattr(client.memory, what) for client in self.clients)
@@ -217,7 +245,16 @@ class Load:
         for ciphertext, plaintext in samples:
             answer = api("POST", "/decrypt", ciphertext=ciphertext)
             assert answer.body.get("plaintext") == plaintext, answer
-        memory.checked += len(memory.policies) + len(tokens) + len(samples)
+        kept = list(memory.secrets.items())[-10 if not everything else -40 :]
+        for (name, number), value in kept:
+            answer = api("GET", f"/v1/secret/data/{name}?version={number}")
+            newest = api("GET", f"/v1/secret/metadata/{name}").body["data"]["current_version"]
+            # Of a secret the ten newest versions are kept.
+            if number > newest - 10:
+                assert answer.body["data"]["data"] == {"value": value}, (name, number, answer)
+        for token in memory.lookups if everything else memory.lookups[-2:]:
+            assert Api(self._port, token)("GET", "/v1/auth/token/lookup-self").status == 200
+        memory.checked += len(memory.policies) + len(tokens) + len(samples) + len(kept)
 
 
 @pytest.fixture
