@@ -184,7 +184,7 @@ def _share(request: VaultRequest) -> str:
 
 @ENGINE.read("generate-root/attempt", "generate-root-token/attempt", public=True)
 async def show_generate_root(request: VaultRequest) -> Reply:
-    return bare(_root_status(await request.perform(ShowGenerateRoot())))
+    return _root_reply(request, await request.perform(ShowGenerateRoot()))
 
 
 @ENGINE.write("generate-root/attempt", "generate-root-token/attempt", public=True)
@@ -192,7 +192,7 @@ async def start_generate_root(request: VaultRequest) -> Reply:
     if request.text("pgp_key"):
         raise InvalidRequest("PGP keys are not supported")
     status = await request.perform(StartGenerateRoot(one_time_pad=request.text("otp").encode()))
-    return bare(_root_status(status))
+    return _root_reply(request, status)
 
 
 @ENGINE.delete("generate-root/attempt", "generate-root-token/attempt")
@@ -205,9 +205,15 @@ async def cancel_generate_root(request: VaultRequest) -> Reply:
 async def continue_generate_root(request: VaultRequest) -> Reply:
     operation = ContinueGenerateRoot(nonce=_nonce(request), share=_share(request))
     try:
-        return bare(_root_status(await request.perform(operation)))
+        return _root_reply(request, await request.perform(operation))
     except NotFound:
         raise InvalidRequest("no root generation in progress") from None
+
+
+def _root_reply(request: VaultRequest, status: CeremonyStatus) -> Reply:
+    """At OpenBao's own path the answer has an envelope."""
+    told = _root_status(status)
+    return told if request.path.startswith("generate-root-token/") else bare(told)
 
 
 def _root_status(status: CeremonyStatus) -> dict[str, Any]:
