@@ -8,7 +8,7 @@ import psycopg
 import pymysql
 import pytest
 
-from keystead.errors import InvalidRequest, KeysteadError, NotFound
+from keystead.errors import InvalidRequest, KeysteadError, NotFound, UpstreamUnavailable
 from keystead.operations.database import (
     ConfigureDatabase,
     DeleteStaticRole,
@@ -116,6 +116,19 @@ def test_a_static_role_whose_password_cannot_be_set_is_not_kept(reporter: Any) -
         reporter.ask(write(username="v-nobody"))
     with pytest.raises(NotFound):
         reporter.ask(ShowStaticRole(name="database/report"))
+
+
+def test_a_first_password_in_doubt_is_kept_and_set_again(make_desk: Any, postgres: Any) -> None:
+    desk = make_desk(postgres)
+    desk.configure()
+    postgres.admin("CREATE ROLE \"v-report\" LOGIN PASSWORD 'old'")
+    change = "ALTER ROLE \"{{name}}\" PASSWORD '{{password}}'; COMMIT;"
+    lose = f"{change} SELECT pg_terminate_backend(pg_backend_pid())"
+    with pytest.raises(UpstreamUnavailable):
+        desk.ask(write(rotation_statements=[lose]))
+    desk.ask(write(rotation_statements=[change]))
+    desk.pass_time(1)
+    assert works(desk, desk.ask(READ).password)
 
 
 def test_a_failed_rotation_is_visible_and_tried_again(reporter: Any) -> None:

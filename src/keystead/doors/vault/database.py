@@ -147,7 +147,6 @@ async def reload(request: VaultRequest, plugin: str) -> Reply:
 
 
 @ENGINE.write("rotate-root/{name}")
-@ENGINE.read("rotate-root/{name}")
 async def rotate_root(request: VaultRequest, name: str) -> Reply:
     await request.perform(RotateDatabaseRoot(name=_whole(request, name)))
     return None

@@ -1,12 +1,4 @@
-"""Static roles: accounts that stay, with credentials that Keystead changes.
-
-1 keep     the new credential is on record beside the old one
-2 set      the database is given it
-3 confirm  the old one is forgotten
-
-A crash after 1 leaves a credential that is set again when the rotation is tried again, so the
-database never has one that is not on record.
-"""
+"""Static roles: accounts that stay, with credentials that Keystead changes."""
 
 from __future__ import annotations
 
@@ -22,25 +14,18 @@ from keystead.operations.database import (
     DeleteStaticRole,
     ListStaticRoles,
     ReadStaticCredentials,
-    RotateDueStaticRole,
-    RotateStaticRole,
     ShowStaticRole,
     StaticCredentials,
     StaticRoleView,
     WriteStaticRole,
 )
-from keystead.services.database.connections import dialect_of
-from keystead.services.database.credentials import (
-    new_credential,
-    require_allowed,
-    run_with_credential,
-)
-from keystead.services.database.dialect import Session
-from keystead.services.database.places import database_at, named, names_at, place_of
+from keystead.services.database.credentials import require_allowed
+from keystead.services.database.places import database_at, named, names_at
 from keystead.services.database.records import STATIC_ROLE, StaticRoleRecord
+from keystead.services.database.rotation import next_rotation, rotate
 from keystead.services.database.schedule import parse
-from keystead.services.database.secrets import Credential, public_pem, require_rsa
-from keystead.services.leases.ending import delay_seconds
+from keystead.services.database.secrets import require_rsa
+from keystead.services.leases.issuing import Attempt
 from keystead.services.registry import changes, controls, reads
 from keystead.services.scope import Scope
 
@@ -48,7 +33,6 @@ if TYPE_CHECKING:
     from keystead.store.transaction import Reader, Transaction
 
 LEAST_PERIOD_SECONDS = 5
-CLAIM_SECONDS = 60.0
 LEAST_WINDOW_SECONDS = 3_600
 
 _NOT_STORED = frozenset({"name", "skip_import_rotation"})
@@ -58,7 +42,8 @@ _NOT_STORED = frozenset({"name", "skip_import_rotation"})
 async def write_static_role(operation: WriteStaticRole, scope: Scope) -> Done:
     """Check it against its database, write it, and set a first credential.
 
-    If that cannot be set, a new role is not kept: raises what the database does.
+    If that cannot be set, a new role is not kept, and this raises what the database does. If
+    nobody knows whether it was set, the role is kept, and the same credential is set again.
     """
     house, place = scope.house, named(scope, operation.name)
     present = await house.store.read(lambda r: r.get(STATIC_ROLE, scope.namespace, place.id))
@@ -72,13 +57,27 @@ async def write_static_role(operation: WriteStaticRole, scope: Scope) -> Done:
         request_id="" if rotates else scope.call.request_id,
     )
     if rotates:
+        attempt = Attempt()
         try:
-            await _rotate(scope, place.id, record)
-        except KeysteadError:
-            await house.store.write(lambda tx: tx.delete(STATIC_ROLE, scope.namespace, place.id))
+            await rotate(scope, place.id, record, attempt)
+        except KeysteadError as error:
+            in_doubt = attempt.begun and not isinstance(error, InvalidRequest)
+            undo = _rotate_soon if in_doubt else _forget
+            await house.store.write(lambda tx: undo(tx, scope, place.id))
             raise
     await house.feed.catch_up()
     return Done()
+
+
+def _forget(tx: Transaction, scope: Scope, record_id: str) -> None:
+    tx.delete(STATIC_ROLE, scope.namespace, record_id)
+
+
+def _rotate_soon(tx: Transaction, scope: Scope, record_id: str) -> None:
+    record = tx.get(STATIC_ROLE, scope.namespace, record_id)
+    if record is not None:
+        due = msgspec.structs.replace(record, due_at=scope.now)
+        tx.put(STATIC_ROLE, scope.namespace, record_id, due)
 
 
 def _merged(
@@ -143,13 +142,6 @@ def _require_sound(record: StaticRoleRecord) -> None:
         require_rsa(record.credential_config)
 
 
-def next_rotation(record: StaticRoleRecord, now: float) -> float:
-    """When the credential is changed next, if it has just been."""
-    if record.rotation_schedule:
-        return parse(record.rotation_schedule).next_after(now)
-    return now + record.rotation_period_seconds
-
-
 @reads(ShowStaticRole)
 def show_static_role(operation: ShowStaticRole, scope: Scope, reader: Reader) -> StaticRoleView:
     record = _find(operation.name, scope, reader)
@@ -206,110 +198,6 @@ def read_static_credentials(
         rotation_schedule=record.rotation_schedule,
         rotation_window_seconds=record.rotation_window_seconds,
     )
-
-
-@controls(RotateStaticRole)
-async def rotate_static_role(operation: RotateStaticRole, scope: Scope) -> Done:
-    """Rotate now, whatever the schedule; raises what the database does."""
-    place = named(scope, operation.name)
-    record = await scope.house.store.read(lambda r: r.get(STATIC_ROLE, scope.namespace, place.id))
-    if record is None:
-        raise InvalidRequest("no static role found for role name", role=place.name)
-    await _rotate(scope, place.id, record)
-    await scope.house.feed.catch_up()
-    return Done()
-
-
-@controls(RotateDueStaticRole)
-async def rotate_due_static_role(operation: RotateDueStaticRole, scope: Scope) -> Done:
-    """Rotate if it is due, and within its window; a failure is tried again, ever more seldom."""
-    house, record_id = scope.house, operation.record_id
-
-    def claim(tx: Transaction) -> StaticRoleRecord | None:
-        record = tx.get(STATIC_ROLE, scope.namespace, record_id)
-        if record is None or record.due_at is None or record.due_at > scope.now:
-            return None
-        window = record.rotation_window_seconds
-        if window and not record.attempts and scope.now > record.due_at + window:
-            missed = msgspec.structs.replace(record, due_at=next_rotation(record, scope.now))
-            tx.put(STATIC_ROLE, scope.namespace, record_id, missed)
-            return None
-        claimed = msgspec.structs.replace(
-            record, attempts=record.attempts + 1, due_at=scope.now + CLAIM_SECONDS
-        )
-        tx.put(STATIC_ROLE, scope.namespace, record_id, claimed)
-        return claimed
-
-    record = await house.store.write(claim)
-    if record is None:
-        scope.details["due"] = False
-        return Done()
-    try:
-        await _rotate(scope, record_id, record)
-    except KeysteadError as error:
-        told, attempts = error.message[:500], record.attempts
-
-        def failed(tx: Transaction) -> None:
-            current = tx.get(STATIC_ROLE, scope.namespace, record_id)
-            if current is not None:
-                again = house.clock() + delay_seconds(attempts)
-                tx.put(
-                    STATIC_ROLE,
-                    scope.namespace,
-                    record_id,
-                    msgspec.structs.replace(current, error=told, due_at=again),
-                )
-
-        await house.store.write(failed)
-        raise
-    return Done()
-
-
-async def _rotate(scope: Scope, record_id: str, record: StaticRoleRecord) -> None:
-    """Carry out the plan above."""
-    house = scope.house
-    database = await database_at(house, scope.namespace, record.mount, record.database)
-    fresh = await new_credential(scope, database, record.credential_type, record.credential_config)
-
-    def keep(tx: Transaction) -> StaticRoleRecord:  # 1
-        current = tx.get(STATIC_ROLE, scope.namespace, record_id)
-        if current is None:
-            raise NotFound
-        if current.next_secret:
-            return current
-        kept = msgspec.structs.replace(current, next_secret=fresh.secret)
-        tx.put(STATIC_ROLE, scope.namespace, record_id, kept)
-        return kept
-
-    kept = await house.store.write(keep)
-    is_key = kept.credential_type == "rsa_private_key"
-    credential = Credential(kept.next_secret, public_pem(kept.next_secret) if is_key else "")
-
-    def set_it(session: Session) -> None:
-        statements = kept.rotation_statements or dialect_of(database.plugin).rotate_account
-        values = {"name": kept.username, "username": kept.username}
-        run_with_credential(session, statements, values, database, credential)
-
-    where = place_of(record.mount, record.database)
-    await house.databases.run(where, database, set_it)  # 2
-
-    def confirm(tx: Transaction) -> None:  # 3
-        current = tx.get(STATIC_ROLE, scope.namespace, record_id)
-        if current is None:
-            return
-        now = house.clock()
-        done = msgspec.structs.replace(
-            current,
-            secret=credential.secret,
-            next_secret="",
-            rotated_at=now,
-            due_at=next_rotation(current, now),
-            attempts=0,
-            error="",
-        )
-        tx.put(STATIC_ROLE, scope.namespace, record_id, done)
-
-    await house.store.write(confirm, request_id=scope.call.request_id)
 
 
 def _find(name: str, scope: Scope, reader: Reader) -> StaticRoleRecord | None:

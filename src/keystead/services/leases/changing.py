@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 AT_ONCE = 16
 """How many leases of one request are taken back side by side."""
 
+PROMPTLY = 10_000
+"""So many leases are due when a request to revoke a prefix is answered; the rest soon after."""
+
 
 @controls(RenewLease)
 async def renew_lease(operation: RenewLease, scope: Scope) -> LeaseView:
@@ -81,7 +84,7 @@ async def revoke_lease(operation: RevokeLease, scope: Scope) -> Done:
 
 @controls(RevokeLeases)
 async def revoke_leases(operation: RevokeLeases, scope: Scope) -> Done:
-    """Revoke what is below a prefix: the first page is due at once, the rest very soon."""
+    """Revoke what is below a prefix. Of very many, those past the first come soon after."""
     await _revoke_below(scope, operation.prefix, wait=operation.wait, force=False)
     return Done()
 
@@ -100,15 +103,20 @@ async def _revoke_below(scope: Scope, prefix: str, *, wait: bool, force: bool) -
         lambda tx: order_sweep(tx, namespace, order),
         request_id=scope.call.request_id,
     )
-    count, failure = 0, None
-    while True:
+    count, forgotten, failure = 0, 0, None
+    while wait or count < PROMPTLY:
         page = await house.store.write(lambda tx: _page(tx, scope, order_id))
         if page is None:
             break
         count += len(page)
         if wait:
-            failure = await _end_all(scope, page, force=force) or failure
+            results = await _end_all(scope, page, force=force)
+            forgotten += results.count(False)
+            errors = (each for each in results if isinstance(each, BaseException))
+            failure = failure or next(errors, None)
     scope.details["leases"] = count
+    if forgotten:
+        scope.details["forgotten"] = forgotten
     await house.feed.catch_up()
     if failure is not None:
         raise failure
@@ -120,16 +128,17 @@ def _page(tx: Transaction, scope: Scope, order_id: str) -> list[str] | None:
     return sweep(tx, scope.namespace, order_id)
 
 
-async def _end_all(scope: Scope, lease_ids: list[str], *, force: bool) -> BaseException | None:
-    """Take back all that can be; return the first failure, if there was one."""
+async def _end_all(
+    scope: Scope, lease_ids: list[str], *, force: bool
+) -> list[bool | BaseException]:
+    """Take back all that can be; return for each what ``end`` does, or raises."""
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def one(lease_id: str) -> None:
+    async def one(lease_id: str) -> bool:
         async with gate:
-            await end(scope.house, scope.namespace, lease_id, force=force)
+            return await end(scope.house, scope.namespace, lease_id, force=force)
 
-    results = await asyncio.gather(*map(one, lease_ids), return_exceptions=True)
-    return next((result for result in results if result is not None), None)
+    return await asyncio.gather(*map(one, lease_ids), return_exceptions=True)
 
 
 def _not_found() -> InvalidRequest:

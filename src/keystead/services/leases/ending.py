@@ -58,17 +58,18 @@ def expire_of_token(tx: Transaction, token_id: str) -> None:
         tx.put(HOLDER, "", token_id, msgspec.structs.replace(held, gone_at=0.0))
 
 
-async def end(house: House, namespace: str, lease_id: str, *, force: bool = False) -> None:
+async def end(house: House, namespace: str, lease_id: str, *, force: bool = False) -> bool:
     """Carry out the plan above now, whether the lease is due or not.
 
     Returns once the lease is gone; raises what the issuer does. ``force``: it is forgotten
-    though it cannot be taken back.
+    though it cannot be taken back; False if that was so.
     """
     lease = await house.store.write(  # 1
         lambda tx: _claim(tx, namespace, lease_id, house.clock(), due_only=False)
     )
-    if lease is not None:
-        await _take_back(house, namespace, lease_id, lease, force=force or lease.force)
+    if lease is None:
+        return True
+    return await _take_back(house, namespace, lease_id, lease, force=force or lease.force)
 
 
 @controls(EndLease)
@@ -83,8 +84,11 @@ async def end_lease(operation: EndLease, scope: Scope) -> Done:
         return Done()
     scope.details["issuer"] = lease.issuer
     scope.details["attempt"] = lease.attempts
-    request_id = scope.call.request_id
-    await _take_back(house, namespace, lease_id, lease, force=lease.force, request_id=request_id)
+    taken_back = await _take_back(
+        house, namespace, lease_id, lease, force=lease.force, request_id=scope.call.request_id
+    )
+    if not taken_back:
+        scope.details["forgotten"] = True
     return Done()
 
 
@@ -96,9 +100,11 @@ async def _take_back(
     *,
     force: bool,
     request_id: str = "",
-) -> None:
+) -> bool:
+    taken_back = False
     try:
         await _issuer_of(lease).revoke(house, namespace, lease)  # 2
+        taken_back = True
     except Exception as error:
         told = error if isinstance(error, KeysteadError) else UpstreamUnavailable("internal error")
         if not force:
@@ -109,6 +115,7 @@ async def _take_back(
     await house.store.write(  # 3
         lambda tx: tx.delete(REVOKING, namespace, lease_id), request_id=request_id
     )
+    return taken_back
 
 
 def _claim(
