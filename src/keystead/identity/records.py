@@ -20,7 +20,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Lifetimes in seconds, uses and networks of tokens; 0 and [] place no demand.
 
     ``explicit_max_ttl_seconds`` ends periodic tokens too. ``without_default``: path policies'
-    ``default`` does not speak for them. ``kind`` is ``batch``, or empty for service tokens.
+    ``default`` does not speak for them. ``kind`` is ``batch`` or ``service``; empty: service.
     """
 
     ttl_seconds: int = 0

@@ -212,6 +212,8 @@ async def _create_secret_id(request: VaultRequest, name: str, text: str | None) 
     if not role.bind_secret_id:
         raise InvalidRequest("bind_secret_id is not set on the role")
     ttl, uses = request.seconds("ttl"), request.integer("num_uses")
+    if uses < 0:
+        raise InvalidRequest("num_uses cannot be negative")
     if role.secret_id_max_uses and uses > role.secret_id_max_uses:
         raise InvalidRequest("num_uses cannot be higher than the role's secret_id_num_uses")
     if role.secret_id_ttl_seconds and ttl > role.secret_id_ttl_seconds:
@@ -249,8 +251,11 @@ def _metadata(request: VaultRequest) -> dict[str, str]:
 
 @ENGINE.list("role/{name}/secret-id")
 async def list_secret_ids(request: VaultRequest, name: str) -> Reply:
-    role = await _show(request, name)
-    found = (await request.perform(ListSecretIds(name=role.name))).secret_ids
+    full = role_name(request, _USUAL, name)
+    try:
+        found = (await request.perform(ListSecretIds(name=full))).secret_ids
+    except NotFound:
+        raise InvalidRequest(f'role "{name}" does not exist') from None
     if not found:
         raise NotFound
     return {"keys": [secret_id.accessor for secret_id in found]}
@@ -348,7 +353,8 @@ async def login(request: VaultRequest) -> Reply:
     try:
         return login_answer(await request.perform(operation))
     except Unauthenticated:
-        raise InvalidRequest("invalid role or secret ID") from None
+        missing = "" if body.secret_id else "missing secret_id"
+        raise InvalidRequest(missing or "invalid role or secret ID") from None
 
 
 def _mount(request: VaultRequest) -> str:

@@ -9,6 +9,15 @@ from keystead.doors.vault.request import VaultRequest
 from keystead.errors import InvalidRequest
 from keystead.operations.identity import IssuedToken, TokenLimits, TokenView
 
+_KINDS = {
+    "": "",
+    "default": "",
+    "service": "service",
+    "default-service": "",
+    "batch": "batch",
+    "default-batch": "batch",
+}
+
 
 def mount_path(request: VaultRequest) -> str:
     """The mount's path below ``auth/``."""
@@ -27,11 +36,14 @@ def token_limits(request: VaultRequest, present: TokenLimits) -> TokenLimits:
     longest = _seconds(request, "token_max_ttl", "max_ttl", present.max_ttl_seconds)
     if longest and ttl > longest:
         raise InvalidRequest("'token_ttl' cannot be greater than 'token_max_ttl'")
+    max_uses = request.integer(_given(request, "token_num_uses", "num_uses"), present.max_uses)
+    if max_uses < 0:
+        raise InvalidRequest("'token_num_uses' cannot be negative")
     return TokenLimits(
         ttl_seconds=ttl,
         max_ttl_seconds=longest,
         period_seconds=_seconds(request, "token_period", "period", present.period_seconds),
-        max_uses=request.integer(_given(request, "token_num_uses", "num_uses"), present.max_uses),
+        max_uses=max_uses,
         bound_cidrs=request.strings(
             _given(request, "token_bound_cidrs", "bound_cidrs"), present.bound_cidrs
         ),
@@ -39,7 +51,7 @@ def token_limits(request: VaultRequest, present: TokenLimits) -> TokenLimits:
             request, "token_explicit_max_ttl", "explicit_max_ttl", present.explicit_max_ttl_seconds
         ),
         without_default=request.boolean("token_no_default_policy", present.without_default),
-        kind="batch" if _kind(request, present) in ("batch", "default-batch") else "",
+        kind=_kind(request, present),
     )
 
 
@@ -52,7 +64,7 @@ def token_policies(request: VaultRequest, present: list[str]) -> list[str]:
 def token_members(roles: list[str], limits: TokenLimits) -> dict[str, Any]:
     """The ``token_…`` members of a role's reply."""
     return {
-        "token_bound_cidrs": limits.bound_cidrs,
+        "token_bound_cidrs": addresses(limits.bound_cidrs),
         "token_explicit_max_ttl": limits.explicit_max_ttl_seconds,
         "token_max_ttl": limits.max_ttl_seconds,
         "token_no_default_policy": limits.without_default,
@@ -62,6 +74,13 @@ def token_members(roles: list[str], limits: TokenLimits) -> dict[str, Any]:
         "token_ttl": limits.ttl_seconds,
         "token_type": limits.kind or "default",
     }
+
+
+def addresses(cidrs: list[str]) -> list[str]:
+    """Networks as Vault writes them: those of one address without their length."""
+    return [
+        cidr.removesuffix("/128") if ":" in cidr else cidr.removesuffix("/32") for cidr in cidrs
+    ]
 
 
 def login_answer(issued: IssuedToken) -> Answer:
@@ -74,7 +93,7 @@ def token_auth(token: str, info: TokenView) -> dict[str, Any]:
     names = token_names(info)
     auth: dict[str, Any] = {
         "client_token": token,
-        "accessor": info.accessor,
+        "accessor": accessor_of(info),
         "policies": sorted({*names, *info.entity_roles}),
         "token_policies": names,
         "metadata": info.metadata or None,
@@ -89,6 +108,11 @@ def token_auth(token: str, info: TokenView) -> dict[str, Any]:
     if info.entity_roles:
         auth["identity_policies"] = info.entity_roles
     return auth
+
+
+def accessor_of(info: TokenView) -> str:
+    """A token's accessor; batch tokens have none, as far as Vault's clients know."""
+    return "" if info.kind == "batch" else info.accessor
 
 
 def lifetime(info: TokenView) -> int:
@@ -111,9 +135,9 @@ def _given(request: VaultRequest, name: str, old: str) -> str:
 
 def _kind(request: VaultRequest, present: TokenLimits) -> str:
     kind = request.text("token_type", present.kind)
-    if kind not in ("", "default", "service", "batch", "default-service", "default-batch"):
-        raise InvalidRequest(f"invalid 'token_type' value {kind!r}")
-    return kind
+    if kind not in _KINDS:
+        raise InvalidRequest(f"invalid 'token_type' value \"{kind}\"")
+    return _KINDS[kind]
 
 
 def _seconds(request: VaultRequest, name: str, old: str, present: int) -> int:

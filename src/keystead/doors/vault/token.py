@@ -9,6 +9,7 @@ import msgspec
 
 from keystead.doors.vault.engine import Answer, Engine, Reply
 from keystead.doors.vault.logins import (
+    accessor_of,
     lifetime,
     token_auth,
     token_limits,
@@ -195,7 +196,7 @@ def _shown(view: TokenView, token: str) -> dict[str, Any]:
     now = time.time()
     left = max(0, int(view.expires_at - now)) if view.expires_at is not None else 0
     shown: dict[str, Any] = {
-        "accessor": view.accessor,
+        "accessor": accessor_of(view),
         "creation_time": int(view.created_at),
         "creation_ttl": view.ttl_seconds,
         "display_name": view.display_name or ("root" if view.root else "token"),

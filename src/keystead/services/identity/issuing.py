@@ -66,8 +66,7 @@ def kept(limits: TokenLimits) -> Limits:
     parse_all(limits.bound_cidrs)
     if limits.kind == _BATCH and (limits.max_uses or limits.period_seconds):
         raise InvalidRequest("A batch token has neither a period nor a number of uses.")
-    fields = msgspec.structs.asdict(limits)
-    return Limits(**fields | {"kind": _BATCH if limits.kind == _BATCH else ""})
+    return Limits(**msgspec.structs.asdict(limits))
 
 
 def shown(limits: Limits) -> TokenLimits:
