@@ -183,6 +183,8 @@ def _shown(key: TransitKey) -> dict[str, Any]:
     }
     if key.derived:
         data |= {"kdf": _KDFS[key.kdf], "convergent_encryption": key.convergent}
+        if key.kdf == "counter":
+            data["kdf_mode"] = data["kdf"]
         if key.convergent:
             data["convergent_encryption_version"] = -1
     if key.key_bytes:
