@@ -22,6 +22,7 @@ from keystead.operations import (
     secrets,
     snapshots,
     system,
+    totp,
     transit,
     wrapping,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "secrets",
     "snapshots",
     "system",
+    "totp",
     "transit",
     "wrapping",
 ]

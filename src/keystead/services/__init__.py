@@ -16,6 +16,7 @@ def load_services() -> None:
         randomness,
         snapshots,
         system,
+        totp,
     )
     from keystead.services import wrapping as response_wrapping  # noqa: F401
     from keystead.services.database import (  # noqa: F401

@@ -14,6 +14,7 @@ from keystead.doors.vault import (
     kv2,
     sys,
     token,
+    totp,
     transit,
     userpass,
 )
@@ -37,6 +38,7 @@ _ALL: tuple[Engine, ...] = (
     kv2.ENGINE,
     sys.ENGINE,
     token.ENGINE,
+    totp.ENGINE,
     transit.ENGINE,
     userpass.ENGINE,
 )
