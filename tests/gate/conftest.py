@@ -182,7 +182,7 @@ def _of_type(node: msgspec.inspect.Type, field: str) -> Any:
         case msgspec.inspect.IntType():
             return node.ge or 0
         case msgspec.inspect.FloatType():
-            return 0.0
+            return node.ge or 0.0
         case msgspec.inspect.ListType():
             return [_of_type(node.item_type, field) for _ in range(node.min_length or 0)]
         case msgspec.inspect.DictType():

@@ -12,7 +12,7 @@ QuotaName = Annotated[str, Meta(pattern=r"^[\w.-]{1,128}$(?!\n)")]
 QuotaPath = Annotated[str, Meta(max_length=512)]
 """Empty: everything. Else a namespace or a mount (``team/secret/``), a path below one, or the
 beginning of one (``secret/data/app*``)."""
-Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Seconds = Annotated[float, Meta(ge=0.001, le=86_400)]
 
 
 class QuotaNames(Reply, frozen=True):
@@ -50,7 +50,7 @@ class WriteRateLimit(Operation[RateLimit], frozen=True, kw_only=True):
 
     name: QuotaName
     path: QuotaPath = ""
-    rate: Annotated[float, Meta(gt=0, le=1e9)]
+    rate: Annotated[float, Meta(ge=0.001, le=1e9)]
     interval_seconds: Seconds = 1.0
     block_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
     inheritable: bool = False

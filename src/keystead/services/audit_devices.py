@@ -77,6 +77,7 @@ class SinkConfig(Protocol):
 def list_audit_devices(
     operation: ListAuditDevices, scope: Scope, reader: Reader
 ) -> AuditDevicePage:
+    _require_root(scope)
     found = devices(reader).values()
     return AuditDevicePage(devices=[_view(d) for d in sorted(found, key=lambda d: d.path)])
 
@@ -84,8 +85,7 @@ def list_audit_devices(
 @before(CreateAuditDevice)
 def try_device(operation: CreateAuditDevice, scope: Scope, reader: Reader) -> None:
     """Refuse what cannot be opened now, on this host. Raises InvalidRequest."""
-    if scope.namespace != ROOT:
-        raise InvalidRequest("audit devices belong to the root namespace")
+    _require_root(scope)
     try:
         config = sink_config(operation.type, operation.options)
         if isinstance(config, FileConfig):
@@ -123,6 +123,7 @@ def create_audit_device(
 
 @changes(DeleteAuditDevice)
 def delete_audit_device(operation: DeleteAuditDevice, scope: Scope, tx: Transaction) -> Done:
+    _require_root(scope)
     identifier, _ = _find(operation.path, tx)
     tx.delete(AUDIT_DEVICE, SYSTEM, identifier)
     return Done()
@@ -130,6 +131,7 @@ def delete_audit_device(operation: DeleteAuditDevice, scope: Scope, tx: Transact
 
 @reads(HashForAuditDevice)
 def hash_for_audit_device(operation: HashForAuditDevice, scope: Scope, reader: Reader) -> AuditHash:
+    _require_root(scope)
     try:
         _, record = _find(operation.path, reader)
     except NotFound:
@@ -206,6 +208,11 @@ def _require_copy(path: Path, log: Path) -> None:
         raise UpstreamUnavailable(f"unable to open {path} for writing: {error.strerror}") from None
     if begins not in (b"", b"{"):
         raise InvalidRequest("sanity check failed; that file holds something else than entries")
+
+
+def _require_root(scope: Scope) -> None:
+    if scope.namespace != ROOT:
+        raise InvalidRequest("audit devices belong to the root namespace")
 
 
 def _path(text: str) -> str:

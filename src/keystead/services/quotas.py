@@ -108,6 +108,7 @@ def delete_lease_limit(operation: DeleteLeaseLimit, scope: Scope, tx: Transactio
 def show_quota_settings(
     operation: ShowQuotaSettings, scope: Scope, reader: Reader
 ) -> QuotaSettings:
+    _require_root(scope)
     record = reader.get(QUOTA_SETTINGS, SYSTEM, SETTINGS_ID)
     return QuotaSettings(exempt_paths=list(EXEMPT_PATHS if record is None else record.exempt_paths))
 

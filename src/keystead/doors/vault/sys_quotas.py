@@ -159,7 +159,7 @@ def _rate(request: VaultRequest) -> float:
         rate = float(value) if isinstance(value, str | int | float) else 0.0
     except (ValueError, OverflowError):
         rate = 0.0
-    if not 0 < rate <= 1e9:
+    if not 0.001 <= rate <= 1e9:
         raise InvalidRequest("'rate' is invalid")
     return rate
 
