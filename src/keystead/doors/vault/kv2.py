@@ -100,21 +100,21 @@ async def delete_newest(request: VaultRequest, path: str) -> Reply:
     return None
 
 
-@ENGINE.write("delete/{path*}")
+@ENGINE.write("delete/{path*}", capability="update")
 async def delete_versions(request: VaultRequest, path: str) -> Reply:
     versions = _versions(request, "No version number provided")
     await request.perform(DeleteSecret(name=request.mount.path + path, versions=versions))
     return None
 
 
-@ENGINE.write("undelete/{path*}")
+@ENGINE.write("undelete/{path*}", capability="update")
 async def undelete_versions(request: VaultRequest, path: str) -> Reply:
     versions = _versions(request, "No version number provided")
     await request.perform(UndeleteSecret(name=request.mount.path + path, versions=versions))
     return None
 
 
-@ENGINE.write("destroy/{path*}")
+@ENGINE.write("destroy/{path*}", capability="update")
 async def destroy_versions(request: VaultRequest, path: str) -> Reply:
     versions = _versions(request, "no version number provided")
     await request.perform(DestroySecret(name=request.mount.path + path, versions=versions))
@@ -214,7 +214,7 @@ async def read_config(request: VaultRequest) -> Reply:
     }
 
 
-@ENGINE.write("config")
+@ENGINE.write("config", capability="update")
 async def write_config(request: VaultRequest) -> Reply:
     after: int | None = None
     if request.has("delete_version_after"):

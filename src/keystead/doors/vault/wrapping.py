@@ -17,7 +17,7 @@ ENGINE = Engine("wrapping")
 _encode = msgspec.json.Encoder().encode
 
 
-@ENGINE.write("wrapping/wrap")
+@ENGINE.write("wrapping/wrap", capability="update")
 async def wrap(request: VaultRequest) -> Reply:
     ttl = request.call.path.wrap_ttl if request.call.path else None
     if not ttl:
