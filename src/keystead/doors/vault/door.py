@@ -231,9 +231,16 @@ def _path_request(
         route.capability,
         route.sudo,
         route.grants,
-        lambda: request.body,
+        lambda: _parameters(request),
         seconds(wrap.decode("latin-1"), "X-Vault-Wrap-TTL") if wrap else None,
     )
+
+
+def _parameters(request: VaultRequest) -> Mapping[str, Any]:
+    """What policies may say something about: the body, and what a read asks for in its query."""
+    if request.method is READ and request.query:
+        return {**request.body, **request.query}
+    return request.body
 
 
 def _response(answer: Answer, request_id: str, mount: MountView) -> Response:
