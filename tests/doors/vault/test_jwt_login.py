@@ -263,3 +263,20 @@ def test_tokens_end_with_their_role_and_with_their_mount(keystead_api: Any) -> N
     assert [keystead_api.ask("GET", me, token=t).status for t in tokens] == [403, 200]
     keystead_api.ask("DELETE", "sys/auth/brief")
     assert [keystead_api.ask("GET", me, token=t).status for t in tokens] == [403, 403]
+
+
+def test_groups_of_the_issuer_give_the_policies_of_external_groups(api: Any) -> None:
+    mount = api.ask("GET", "sys/auth/people").body
+    accessor = mount["accessor"]
+    group = api.write("identity/group", name="g1s", type="external", policies=["from-group"])
+    api.write("identity/group-alias", name="g1", mount_accessor=accessor, canonical_id=group["id"])
+    login = {"jwt": mint(GOOD), "role": "dev"}
+    auth = api.ask("POST", "auth/people/login", login).body["auth"]
+    assert auth["identity_policies"] == ["from-group"]
+    assert auth["policies"] == ["default", "from-group", "p", "q"]
+    entity = api.ask("GET", f"identity/entity/id/{auth['entity_id']}").data
+    assert [alias["name"] for alias in entity["aliases"]] == ["bob"]
+    login = {"jwt": mint({**GOOD, "g": ["g2"]}), "role": "dev"}
+    again = api.ask("POST", "auth/people/login", login).body["auth"]
+    assert again["entity_id"] == auth["entity_id"]
+    assert again["policies"] == ["default", "p", "q"]
