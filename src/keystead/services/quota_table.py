@@ -28,6 +28,9 @@ EXEMPT_PATHS = (
 )
 """What an operator needs when everything else is refused."""
 
+_A_TOKEN = 1 - 1e-9
+"""One, but for what adding up small parts loses."""
+
 T = TypeVar("T", bound="Limit")
 
 
@@ -146,7 +149,7 @@ class Quotas:
         bucket = self._buckets.pop((name, client), None) or Bucket(most, now)
         left = min(most, bucket.left + (now - bucket.at) * each_second)
         wait = max(0.0, bucket.blocked_until - now)
-        if not wait and left < 1:
+        if not wait and left < _A_TOKEN:
             wait = max((1 - left) / each_second, limit.block_seconds)
             bucket = Bucket(left, now, now + limit.block_seconds)
         elif not wait:
