@@ -398,12 +398,16 @@ def _form(body: SignBody, in_path: str) -> SignatureForm:
     if marshaling not in ("asn1", "jws"):
         raise InvalidRequest(f'invalid marshaling type "{marshaling}"')
     return SignatureForm(
-        hash=word(in_path or body.hash_algorithm or body.algorithm or "sha2-256"),
+        hash=_hash_name(body, in_path),
         prehashed=body.prehashed in (True, "true", "1"),
         algorithm=word(body.signature_algorithm),
         salt=_salt(body.salt_length),
         jws=marshaling == "jws",
     )
+
+
+def _hash_name(body: SignBody, in_path: str) -> str:
+    return word(in_path or body.hash_algorithm or body.algorithm or "sha2-256")
 
 
 def _salt(wanted: int | str) -> int:
@@ -551,7 +555,7 @@ async def hmac(request: VaultRequest, name: str, urlalgorithm: str = "") -> Repl
             TransitHmac(
                 key=_key(request, name),
                 items=items,
-                hash=word(urlalgorithm or body.algorithm or "sha2-256"),
+                hash=_hash_name(body, urlalgorithm),
                 key_version=number(body.key_version),
             ),
         )
@@ -567,7 +571,7 @@ async def _verify_hmac(
         return TransitVerifyHmacItem(message=message, hmac=item.hmac or "")
 
     async def ask(items: list[TransitVerifyHmacItem]) -> Results[Any]:
-        wanted = word(urlalgorithm or body.algorithm or "sha2-256")
+        wanted = _hash_name(body, urlalgorithm)
         operation = TransitVerifyHmac(key=_key(request, name), items=items, hash=wanted)
         return await use(request, operation)
 
