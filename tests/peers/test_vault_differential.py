@@ -136,8 +136,16 @@ def _shapes(place: str, here: Any, there: Any) -> Iterator[str]:
 
 
 def _members(value: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of an object; those with names that a server makes up count as one."""
-    return {_CHOSEN.sub("<id>", name): member for name, member in value.items()}
+    """The members of an object. Of those with names that a server makes up, the one counts
+    whose own name is the first."""
+    members: dict[str, Any] = {}
+    for name, member in sorted(value.items(), key=lambda pair: _name(pair[1])):
+        members.setdefault(_CHOSEN.sub("<id>", name), member)
+    return members
+
+
+def _name(value: Any) -> str:
+    return str(value.get("name", "")) if isinstance(value, dict) else ""
 
 
 def _type(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from keystead.doors.vault import oidc
 from keystead.doors.vault.engine import Answer, Engine, Reply
 from keystead.doors.vault.request import VaultRequest
 from keystead.doors.vault.times import rfc3339
@@ -34,6 +35,7 @@ from keystead.operations.entities import (
 )
 
 ENGINE = Engine("identity")
+ENGINE.include(oidc.ENGINE)
 
 _PAGE = 1000
 
@@ -244,7 +246,12 @@ async def write_group_alias(request: VaultRequest, id: str = "") -> Reply:
 
 @ENGINE.read("group-alias/id/{id}")
 async def read_group_alias(request: VaultRequest, id: str) -> Reply:
-    return _group_alias(await request.perform(ShowGroupAlias(id=id)))
+    view = await request.perform(ShowGroupAlias(id=id))
+    return _group_alias(view) | {
+        "custom_metadata": None,
+        "local": False,
+        "namespace_id": _namespace(request),
+    }
 
 
 @ENGINE.delete("group-alias/id/{id}")
@@ -259,7 +266,13 @@ async def list_group_aliases(request: VaultRequest) -> Reply:
         lambda after: request.perform(ListGroupAliases(after=after, limit=_PAGE))
     ):
         for view in page.aliases:
-            told[view.id] = _short_alias(view) | {"canonical_id": view.group_id}
+            told[view.id] = {
+                **_short_alias(view),
+                "canonical_id": view.group_id,
+                "custom_metadata": None,
+                "local": False,
+                "metadata": None,
+            }
             del told[view.id]["id"]
     return _keys(list(told), told)
 
