@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import keystead
+from keystead.identity.entities import ENTITY
 from keystead.identity.records import TOKEN
 from keystead.operations.system import (
     CountThings,
@@ -53,7 +54,9 @@ def hash_bytes(operation: HashBytes, scope: Scope) -> Digest:
 @reads(CountThings)
 def count_things(operation: CountThings, scope: Scope, reader: Reader) -> ThingCounts:
     """The database is taken at its word."""
-    return ThingCounts(tokens=reader.count(TOKEN, ""), entities=0)
+    return ThingCounts(
+        tokens=reader.count(TOKEN, ""), entities=reader.count(ENTITY, scope.namespace)
+    )
 
 
 def _view(house: House) -> ServerView:

@@ -2,7 +2,7 @@
 
 What is put back is as it was then, except:
 
-- a key or key version that was destroyed since stays destroyed;
+- a key or key version that was destroyed since stays destroyed, a removed one removed;
 - a namespace that was deleted since stays deleted, and one made since stays, empty;
 - tokens, leases, wrapped replies and ceremonies are what they are now: no token that was
   revoked lives again, and no credential that is out there is forgotten;
@@ -32,8 +32,18 @@ from keystead.operations.snapshots import (
 from keystead.seal.keyring import SYSTEM, Keyring
 from keystead.services.audit_log import AUDIT_KEY
 from keystead.services.ceremonies import CEREMONY
-from keystead.services.keys.records import KEY, MATERIAL, RESERVATION, KeyRecord, material_id
+from keystead.services.keys.records import (
+    ALIAS,
+    KEY,
+    MATERIAL,
+    REMOVED_KEY,
+    RESERVATION,
+    ROTATION,
+    KeyRecord,
+    material_id,
+)
 from keystead.services.keys.states import State
+from keystead.services.keys.usage import USAGE
 from keystead.services.leases.records import HOLDER, STAGES, SWEEP
 from keystead.services.namespace_directory import NAMESPACE, ROOT, all_namespaces
 from keystead.services.namespaces import TOMBSTONE
@@ -50,7 +60,18 @@ if TYPE_CHECKING:
     from keystead.store.transaction import Reader, Transaction
 
 AS_NOW: Final = frozenset(
-    kind.name for kind in (TOKEN, *STAGES, HOLDER, SWEEP, WRAPPED, CEREMONY, AUDIT_KEY, TOMBSTONE)
+    kind.name
+    for kind in (
+        TOKEN,
+        *STAGES,
+        HOLDER,
+        SWEEP,
+        WRAPPED,
+        CEREMONY,
+        AUDIT_KEY,
+        TOMBSTONE,
+        REMOVED_KEY,
+    )
 )
 """Kinds that a restore leaves alone."""
 
@@ -58,6 +79,7 @@ ADDED: Final = frozenset({NAMESPACE.name, RESERVATION.name})
 """Kinds of which what is there now counts, and only what is missing is put back: a namespace
 has all the keys that it had then, and messages once counted stay so."""
 
+OF_KEYS: Final = frozenset(kind.name for kind in (KEY, MATERIAL, ALIAS, ROTATION, USAGE))
 _ROOT_ALONE: Final = "a snapshot is of the whole server: ask in the root namespace"
 _AT_ONCE: Final = 500
 _MOST_NAMESPACES: Final = 1_000_000
@@ -84,11 +106,17 @@ class Checked(NamedTuple):
 
 
 class Destroyed(NamedTuple):
-    """What is destroyed now: keys of which at least a version is, and the places of material,
-    both by namespace and record id."""
+    """What is destroyed now, by namespace and record id: keys of which at least a version is,
+    the places of material, and keys that were removed altogether."""
 
     keys: dict[tuple[str, str], KeyRecord]
     material: set[tuple[str, str]]
+    removed: set[tuple[str, str]]
+
+    def has_removed(self, row: Row) -> bool:
+        """Whether a row is of a key that is gone, or of what belongs to one."""
+        places = (row.namespace, row.id), (row.namespace, row.parent)
+        return row.kind in OF_KEYS and any(place in self.removed for place in places)
 
 
 # --- take ---------------------------------------------------------------------------------
@@ -156,6 +184,7 @@ def restore_snapshot(operation: RestoreSnapshot, scope: Scope, tx: Transaction) 
     rows = iter(checked.rows)
     while page := list(islice(rows, _AT_ONCE)):
         wanted = [row for row in page if row.kind not in AS_NOW and row.namespace not in gone]
+        wanted = [row for row in wanted if not destroyed.has_removed(row)]
         added = [row for row in wanted if row.kind in ADDED and row.id not in gone]
         tx.add_rows(added)
         changed = [
@@ -207,8 +236,12 @@ def _gone(reader: Reader) -> set[str]:
 
 
 def _destroyed(reader: Reader, opened: Keyring) -> Destroyed:
-    found = Destroyed({}, set())
+    found = Destroyed({}, set(), set())
     for namespace in all_namespaces(reader):
+        after = ""
+        while removed := reader.list(REMOVED_KEY, namespace, after=after, limit=_AT_ONCE):
+            after = removed[-1][0]
+            found.removed.update((namespace, key_id) for key_id, _ in removed)
         after = ""
         while page := reader.list(KEY, namespace, after=after, limit=_AT_ONCE):
             after = page[-1][0]

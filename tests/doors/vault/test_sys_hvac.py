@@ -394,6 +394,22 @@ def test_a_snapshot_is_taken_and_restored(client: hvac.Client, name: str) -> Non
         client.sys.restore_raft_snapshot(b"nonsense")
 
 
+def test_a_transit_key_deleted_since_is_not_restored(client: hvac.Client, name: str) -> None:
+    client.sys.enable_secrets_engine("transit", path=name)
+    for key in ("gone", "kept"):
+        client.secrets.transit.create_key(key, mount_point=name)
+    archive = client.sys.take_raft_snapshot().content
+    for key in ("gone", "kept"):
+        client.secrets.transit.rotate_key(key, mount_point=name)
+    client.secrets.transit.update_key_configuration("gone", deletion_allowed=True, mount_point=name)
+    client.secrets.transit.delete_key("gone", mount_point=name)
+    client.sys.restore_raft_snapshot(archive)
+    assert client.secrets.transit.list_keys(mount_point=name)["data"]["keys"] == ["kept"]
+    kept = client.secrets.transit.read_key("kept", mount_point=name)["data"]
+    assert kept["latest_version"] == 1
+    client.secrets.transit.create_key("gone", mount_point=name)
+
+
 def test_there_is_no_raft(client: hvac.Client) -> None:
     for ask in (
         client.sys.read_raft_config,

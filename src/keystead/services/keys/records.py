@@ -117,6 +117,12 @@ class RotationRecord(msgspec.Struct, frozen=True):
     due_at: float
 
 
+class RemovedKeyRecord(msgspec.Struct, frozen=True):
+    """A key that is gone, whatever an old copy of the database says. The record id is its."""
+
+    name: str
+
+
 class MessageReservation(msgspec.Struct, frozen=True):
     """How many messages of a version have been handed out to workers, in blocks."""
 
@@ -139,6 +145,7 @@ MATERIAL = Kind("key-material", MaterialRecord, parent_of=lambda r: r.key_id)
 ALIAS = Kind("key-alias", AliasRecord, parent_of=lambda r: r.key_id)
 WRAPPING_KEY = Kind("wrapping-key", WrappingKeyRecord, expires_of=lambda r: r.expires_at)
 ROTATION = Kind("key-rotation", RotationRecord, expires_of=lambda r: r.due_at)
+REMOVED_KEY = Kind("removed-key", RemovedKeyRecord)
 RESERVATION = Kind("key-messages", MessageReservation)
 
 

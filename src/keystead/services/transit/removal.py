@@ -8,9 +8,11 @@ from keystead.services.keys.records import (
     ALIAS,
     KEY,
     MATERIAL,
+    REMOVED_KEY,
     RESERVATION,
     ROTATION,
     KeyRecord,
+    RemovedKeyRecord,
     material_id,
 )
 from keystead.services.keys.usage import USAGE
@@ -32,6 +34,7 @@ def remove_key(tx: Transaction, namespace: str, key_id: str, record: KeyRecord) 
     _remove_children(tx, namespace, key_id, USAGE)
     tx.delete(ROTATION, namespace, key_id)
     tx.delete(KEY, namespace, key_id)
+    tx.put(REMOVED_KEY, namespace, key_id, RemovedKeyRecord(record.name))
 
 
 def remove_material(tx: Transaction, namespace: str, key_id: str, number: int) -> None:
