@@ -37,6 +37,8 @@ def values(kind: shape.Type, depth: int = 0) -> st.SearchStrategy[Any]:
             return st.none()
         case shape.AnyType():
             return st.none() | st.booleans() | st.text(max_size=5)
+        case shape.LiteralType():
+            return st.sampled_from(kind.values)
         case shape.UnionType():
             return st.one_of([values(each, depth) for each in kind.types])
         case shape.ListType():
