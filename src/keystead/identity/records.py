@@ -90,6 +90,7 @@ class TokenRoleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     """What tokens made by this token role may be; the record id is the name.
 
     Lists of roles: what may be asked for and what not, by name and by pattern with ``*``.
+    ``allowed_aliases`` are patterns of names of entities.
     """
 
     allowed: list[str] = []
@@ -101,6 +102,7 @@ class TokenRoleRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     path_suffix: str = ""
     kind: str = ""
     limits: Limits = Limits()
+    allowed_aliases: list[str] = []
 
 
 class UserRecord(Discreet, frozen=True, kw_only=True, omit_defaults=True):

@@ -86,9 +86,11 @@ class IssuedToken(Reply, frozen=True):
 class CreateToken(Operation[IssuedToken], frozen=True, kw_only=True):
     """Create a token: a child of the caller's, revoked with it, unless ``orphan``.
 
-    ``kind``: ``service`` (stored, revocable) or ``batch`` (self-contained, not stored: it
-    ends by its lifetime or with its parent). Without ``name`` the token is for the caller itself.
-    ``token_role``: the settings that such tokens have; needs ``token-role:use`` on it.
+    ``token_kind``: ``service`` (stored, revocable; usual) or ``batch`` (self-contained, not
+    stored: it ends by its lifetime or with its parent). Without ``name`` the token is for the
+    caller itself. A root token without lifetimes has no end. ``token_role``: the settings that
+    such tokens have; needs ``token-role:use`` on it. ``entity_alias``: who is behind it, by
+    name, which only a token role allows.
     ``text``: what the token shall be, which only root may choose. ``renewable`` False: never.
     """
 
@@ -100,13 +102,14 @@ class CreateToken(Operation[IssuedToken], frozen=True, kw_only=True):
 
     name: PrincipalName | None = None
     roles: Roles | None = None
-    token_kind: str = "service"  # noqa: S105 - a kind of token, not a token
+    token_kind: Annotated[str, Meta(pattern=r"^(|service|batch)$(?!\n)")] = ""
     orphan: bool = False
     limits: TokenLimits = TokenLimits()
     display_name: Annotated[str, Meta(max_length=256)] = ""
     metadata: Annotated[dict[str, str], Meta(max_length=64)] = {}
     renewable: bool = True
     token_role: str = ""
+    entity_alias: str = ""
     text: Annotated[str, Meta(min_length=4, max_length=256)] | None = None
 
 
@@ -224,6 +227,7 @@ class TokenRoleView(Reply, frozen=True):
     path_suffix: str = ""
     token_kind: str = ""
     limits: TokenLimits = TokenLimits()
+    allowed_aliases: list[str] = []
 
 
 class TokenRoleNames(Reply, frozen=True):
@@ -235,7 +239,10 @@ class WriteTokenRole(Operation[TokenRoleView], frozen=True, kw_only=True):
     """Create or replace a token role: the settings that tokens made by it have.
 
     ``allowed`` and ``allowed_patterns`` (with ``*``) are roles that may be asked for, though the
-    caller lacks them; without either, those that the caller has. What is disallowed never is.
+    caller lacks them. What is disallowed may not be, but if nothing is allowed by name, anything
+    else. Without any of these, the roles that the caller has may be. ``token_kind``: ``service``
+    or ``batch``, whatever is asked for; with ``default-`` before, unless asked otherwise.
+    ``allowed_aliases`` (with ``*``): which entity aliases may be asked for.
     """
 
     action: ClassVar[str] = "token-role:write"
@@ -253,6 +260,7 @@ class WriteTokenRole(Operation[TokenRoleView], frozen=True, kw_only=True):
     path_suffix: Annotated[str, Meta(max_length=128)] = ""
     token_kind: str = ""
     limits: TokenLimits = TokenLimits()
+    allowed_aliases: Annotated[list[str], Meta(max_length=64)] = []
 
 
 class ShowTokenRole(Operation[TokenRoleView], frozen=True, kw_only=True):

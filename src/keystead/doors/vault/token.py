@@ -70,19 +70,18 @@ async def create_by_role(request: VaultRequest, role: str) -> Reply:
 
 async def _create(request: VaultRequest, *, orphan: bool = False, role: str = "") -> Reply:
     """Policies are roles. ``default`` speaks for every token that does not do without it."""
-    asked = request.strings("policies") if request.has("policies") else None
-    roles = None if asked is None else [name for name in asked if name not in (_DEFAULT, "")]
+    asked = [name.strip().lower() for name in request.strings("policies")]
+    roles = [name for name in asked if name not in (_DEFAULT, "")] if asked else None
     if roles is not None and "root" in roles:
-        if roles != ["root"]:
-            raise InvalidRequest("root tokens may not have other policies")
         roles = None
         if not (await request.perform(LookupSelf())).root:
             raise InvalidRequest("root tokens may not be created without parent token being root")
-    elif roles is not None and not roles and asked:
-        roles = []
-    kind = request.text("type") or "service"
-    if kind not in ("service", "batch"):
+    kind = request.text("type")
+    if kind not in ("", "service", "batch"):
         raise InvalidRequest(f"invalid 'type' value {kind}")
+    uses = request.integer("num_uses")
+    if uses < 0:
+        raise InvalidRequest("number of uses cannot be negative")
     text = request.text("id")
     if "." in text:
         raise InvalidRequest("custom token ID cannot have a '.' in the value")
@@ -97,13 +96,14 @@ async def _create(request: VaultRequest, *, orphan: bool = False, role: str = ""
                 ttl_seconds=ttl,
                 period_seconds=request.seconds("period"),
                 explicit_max_ttl_seconds=request.seconds("explicit_max_ttl"),
-                max_uses=request.integer("num_uses"),
+                max_uses=uses,
                 without_default=request.boolean("no_default_policy"),
             ),
             display_name=_display_name(request),
             metadata=request.mapping("meta") or request.mapping("metadata"),
             renewable=request.boolean("renewable", True),
             token_role=role,
+            entity_alias=request.text("entity_alias"),
             text=text or None,
         ),
     )
@@ -127,6 +127,9 @@ async def _perform(request: VaultRequest, operation: CreateToken) -> IssuedToken
     except PermissionDenied as error:
         if "role" in error.details:
             raise InvalidRequest("child policies must be subset of parent") from None
+        if error.details.get("field") == "text":
+            told = "root or sudo privileges required to specify token id"
+            raise InvalidRequest(told) from None
         raise
     except NotFound as error:
         raise InvalidRequest(error.message) from None
@@ -189,7 +192,7 @@ async def _by_accessor(request: VaultRequest, operation: Any, **more: Any) -> An
     try:
         return await request.perform(operation(accessor=accessor, **more))
     except NotFound:
-        raise PermissionDenied("invalid accessor") from None
+        raise InvalidRequest("1 error occurred:\n\t* invalid accessor\n\n") from None
 
 
 def _shown(view: TokenView, token: str) -> dict[str, Any]:
@@ -243,7 +246,10 @@ async def renew(request: VaultRequest, token: str = "") -> Reply:
     token = token or request.text("token")
     if not token or token == request.call.token:
         return await renew_self(request)
-    found = await _find(request, token)
+    try:
+        found = await request.perform(FindToken(token=token))
+    except NotFound:
+        raise InvalidRequest("token not found") from None
     increment = request.seconds("increment")
     operation = RenewToken(accessor=found.accessor, increment_seconds=increment)
     return Answer(auth=token_auth(token, await _renew(request, operation)))
@@ -310,6 +316,8 @@ async def _revoke(request: VaultRequest, token: str, *, orphan_children: bool = 
     try:
         found = await request.perform(FindToken(token=token))
     except NotFound:
+        if orphan_children:
+            raise InvalidRequest("token to revoke not found") from None
         return  # it ended already
     if found.kind == "batch":
         raise InvalidRequest("batch tokens cannot be revoked")
@@ -343,18 +351,22 @@ async def read_role(request: VaultRequest, name: str) -> Reply:
     except NotFound:
         raise NotFound from None
     members = token_members([], role.limits)
-    del members["token_policies"]
+    for member in ("token_policies", "token_ttl", "token_max_ttl"):
+        del members[member]
+    for member in ("token_bound_cidrs", "token_num_uses"):
+        if not members[member]:
+            del members[member]
     return members | {
-        "allowed_entity_aliases": None,
+        "allowed_entity_aliases": role.allowed_aliases or None,
         "allowed_policies": role.allowed,
         "allowed_policies_glob": role.allowed_patterns,
         "disallowed_policies": role.disallowed,
         "disallowed_policies_glob": role.disallowed_patterns,
-        "explicit_max_ttl": role.limits.explicit_max_ttl_seconds,
+        "explicit_max_ttl": 0,
         "name": name,
         "orphan": role.orphan,
         "path_suffix": role.path_suffix,
-        "period": role.limits.period_seconds,
+        "period": 0,
         "renewable": role.renewable,
         "token_type": role.token_kind or "default-service",
     }
@@ -370,11 +382,6 @@ async def write_role(request: VaultRequest, name: str) -> None:
     kept = msgspec.structs.asdict(present) if present else {}
     limits = token_limits(request, present.limits if present else TokenLimits())
     kind = request.text("token_type", kept.get("token_kind", ""))
-    orphan = request.boolean("orphan", kept.get("orphan", False))
-    if kind == "batch" and not orphan:
-        raise InvalidRequest(
-            "'token_type' cannot be 'batch' when role is set to generate non-orphan tokens"
-        )
     await request.perform(
         WriteTokenRole(
             name=name,
@@ -384,11 +391,12 @@ async def write_role(request: VaultRequest, name: str) -> None:
             disallowed_patterns=request.strings(
                 "disallowed_policies_glob", kept.get("disallowed_patterns")
             ),
-            orphan=orphan,
+            orphan=request.boolean("orphan", kept.get("orphan", False)),
             renewable=request.boolean("renewable", kept.get("renewable", True)),
             path_suffix=request.text("path_suffix", kept.get("path_suffix", "")),
             token_kind="" if kind == "default-service" else kind,
             limits=msgspec.structs.replace(limits, kind=""),
+            allowed_aliases=request.strings("allowed_entity_aliases", kept.get("allowed_aliases")),
         )
     )
 

@@ -26,7 +26,7 @@ class Lifetime(TypedDict):
     """The fields of a token record that its limits decide."""
 
     created_at: float
-    expires_at: float
+    expires_at: float | None
     max_expires_at: float | None
     ttl_seconds: int
     period_seconds: int

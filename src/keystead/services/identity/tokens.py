@@ -40,14 +40,16 @@ from keystead.operations.identity import (
     RenewToken,
     RevokeSelf,
     RevokeToken,
+    TokenLimits,
     TokenPage,
     TokenView,
 )
 from keystead.services.identity.certificates import ROLES, require_binding
+from keystead.services.identity.entities_login import alias_at, on_login
 from keystead.services.identity.granting import own_roles, require_grant, require_permission
 from keystead.services.identity.issuing import kept, lifetime, store_token, view
 from keystead.services.identity.revoking import end, revoke, sweep
-from keystead.services.identity.token_roles import by_token_role
+from keystead.services.identity.token_roles import by_token_role, find
 from keystead.services.registry import at_hand, changes, reads
 from keystead.services.scope import Scope
 from keystead.store.transaction import Reader, Transaction
@@ -70,14 +72,21 @@ def create_token(operation: CreateToken, scope: Scope, tx: Transaction) -> Issue
     3. The token gets what was asked for;
     4. what it would have beyond the caller's roles must be granted.
     """
+    suffix = ""
     if operation.token_role:
-        operation = by_token_role(operation, scope, tx)
+        role = find(tx, scope, operation.token_role)
+        operation = by_token_role(operation, role, scope)
+        suffix = f"/{role.path_suffix}" if role.path_suffix else ""
     batch = _is_batch(operation)
     caller = _own_record(scope, tx)
     _require_fertile(caller)
     authority = trace(tx, caller, scope.now)
     _require_permissions(operation, scope)
     record = _draft(operation, scope, tx, caller, authority)
+    if suffix:
+        record = msgspec.structs.replace(record, made_at=record.made_at + suffix)
+    if operation.entity_alias:
+        record = msgspec.structs.replace(record, entity=_entity(operation, scope, tx))
     if batch and record.root:
         raise InvalidRequest("A root token is never a batch token.", hint="Give it roles.")
     granted = trace(tx, record, scope.now) if operation.orphan else descend(tx, record, authority)
@@ -100,7 +109,7 @@ def _store(tx: Transaction, record: TokenRecord, text: str | None) -> str:
 
 
 def _is_batch(operation: CreateToken) -> bool:
-    if operation.token_kind not in {_SERVICE, _BATCH}:
+    if operation.token_kind not in {"", _SERVICE, _BATCH}:
         raise InvalidRequest("A token is of kind service or batch.", field="token_kind")
     batch = operation.token_kind == _BATCH
     if batch and (operation.limits.max_uses or operation.limits.period_seconds):
@@ -129,7 +138,11 @@ def _require_permissions(operation: CreateToken, scope: Scope) -> None:
     if operation.orphan and not operation.token_role:
         require_permission(scope, "token:create-orphan", Resource("token"))
     if operation.text is not None and not scope.principal.root:
-        raise PermissionDenied("Only root chooses the text of a token.")
+        raise PermissionDenied("Only root chooses the text of a token.", field="text")
+    if operation.entity_alias and not operation.token_role:
+        raise InvalidRequest(
+            "'entity_alias' is only allowed in combination with token role", field="entity_alias"
+        )
 
 
 def _draft(
@@ -148,6 +161,10 @@ def _draft(
         for_self = False
     else:
         principal = above.principal
+    root = above.root and for_self
+    if root and not _has_lifetime(operation.limits):
+        limits["expires_at"] = limits["max_expires_at"] = None
+        limits["ttl_seconds"] = 0
     granted: list[str] = []
     if roles is not None and not above.root:
         granted = sorted(closure(tx, scope.namespace, roles) - own_roles(scope))
@@ -165,7 +182,7 @@ def _draft(
         granted=granted,
         without_groups=for_self and (operation.roles is not None or caller.without_groups),
         batch=operation.token_kind == _BATCH,
-        root=above.root and for_self,
+        root=root,
         display_name=operation.display_name,
         metadata=operation.metadata,
         fixed=not operation.renewable,
@@ -175,6 +192,24 @@ def _draft(
         mfa=caller.mfa and for_self and not operation.orphan,
         **limits,
     )
+
+
+def _has_lifetime(limits: TokenLimits) -> bool:
+    return any(
+        (
+            limits.ttl_seconds,
+            limits.max_ttl_seconds,
+            limits.period_seconds,
+            limits.explicit_max_ttl_seconds,
+        )
+    )
+
+
+def _entity(operation: CreateToken, scope: Scope, tx: Transaction) -> str:
+    alias = alias_at(scope, "token", operation.entity_alias, {})
+    if alias is None:
+        raise InvalidRequest("There are no entities here.")
+    return on_login(tx, scope, alias).info.id
 
 
 # --- looking up -------------------------------------------------------------------------
