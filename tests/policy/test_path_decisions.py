@@ -308,7 +308,8 @@ TEMPLATES = [
 UNFILLED = [
     "identity.entity.metadata.none", "identity.entity.aliases.acc-2.name",
     "identity.entity.aliases.acc-1.metadata.none", "identity.groups.ids.g-2.name",
-    "identity.groups.names.none.id", "identity.groups.ids.g-1.id", "identity.entity.secret", "x", "",
+    "identity.groups.names.none.id", "identity.groups.ids.g-1.id", "identity.entity.secret",
+    "x", "",
 ]  # fmt: skip
 
 
