@@ -16,6 +16,7 @@ from keystead.operations import Operation
 from keystead.operations.identity import ReapTokens
 from keystead.operations.keys import ReapKeys
 from keystead.operations.mounts import SweepMounts
+from keystead.operations.oidc_tokens import RotateDueOidcKeys
 from keystead.operations.secrets import SweepSecrets
 from keystead.operations.transit import RotateDueKeys
 from keystead.services import idempotency
@@ -28,6 +29,7 @@ from keystead.services.leases.revoker import Revoker
 from keystead.services.leases.views import lease_census
 from keystead.services.mounts import REMAINS
 from keystead.services.namespaces import sweep_remains
+from keystead.services.oidc_keys import OIDC_KEY, PUBLIC_KEY
 from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
 from keystead.services.secrets.sweeping import SWEPT as SWEPT_SECRETS
 from keystead.store.kinds import Kind
@@ -141,6 +143,8 @@ class Scheduler:
             await self._gate.perform_as(SERVER, ReapKeys())
         if await self._any_due(now, ROTATION):
             await self._gate.perform_as(SERVER, RotateDueKeys())
+        if await self._any_due(now, OIDC_KEY, PUBLIC_KEY):
+            await self._gate.perform_as(SERVER, RotateDueOidcKeys())
         if await self._any_due(now, TOKEN, SECRET_ID):
             await self._gate.perform_as(SERVER, ReapTokens())
         if await self._any_due(now, *SWEPT_SECRETS):

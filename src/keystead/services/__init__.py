@@ -9,6 +9,8 @@ def load_services() -> None:
         host,
         mounts,
         namespaces,
+        oidc_keys,
+        oidc_tokens,
         password_policies,
         path_policies,
         policies,
