@@ -79,8 +79,10 @@ def test_what_is_left_out_stays(api: Any) -> None:
 
 
 def test_a_users_settings_are_shown_with_the_same_names(api: Any) -> None:
-    api.write("auth/userpass/users/lee", password=PASSWORD, token_no_default_policy=True,
-              token_bound_cidrs="127.0.0.0/8", token_num_uses=2, token_explicit_max_ttl="2h")  # fmt: skip
+    api.write(
+        "auth/userpass/users/lee", password=PASSWORD, token_no_default_policy=True,
+        token_bound_cidrs="127.0.0.0/8", token_num_uses=2, token_explicit_max_ttl="2h",
+    )  # fmt: skip
     told = api.ask("GET", "auth/userpass/users/lee").data
     told.pop("token_strictly_bind_ip", None)  # OpenBao has it besides
     assert told == {
