@@ -184,3 +184,29 @@ def test_the_program_is_installed_as_keystead(keystead: Any) -> None:
     )
     assert run.stdout == b""
     assert os.access(program, os.X_OK)
+
+
+PATH_POLICY = 'path "secret/data/{role}" {{ capabilities = ["read"] }}\n'
+
+
+def test_a_policy_by_paths_is_validated_written_shown_listed_and_deleted(
+    keystead: Any, name: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "policy.hcl"
+    text = PATH_POLICY.format(role=name)
+    file.write_text(text)
+    keystead("policy", "validate", "--in", str(file))
+    wrong = keystead("policy", "validate", "--language", "vault", given='path "a" {', code=1)
+    assert "line 1, column 11" in wrong.err
+    keystead("policy", "write", name, "--in", str(file))
+    assert keystead("policy", "show", name).text.strip() == text.strip()
+    keystead("policy", "write", name, given=POLICY.format(role=name))
+    assert "permit" in keystead("policy", "show", name).text
+    assert "path" in keystead("policy", "show", name, "--language", "vault").text
+    listed = keystead("policy", "list", "-o", "json").json["policies"]
+    assert [p["language"] for p in listed if p["name"] == name] == ["cedar", "vault"]
+    keystead("policy", "delete", name, "--language", "vault")
+    keystead("policy", "show", name, "--language", "vault", code=4)
+    keystead("policy", "delete", name)
+    keystead("policy", "delete", name, code=4)
+    keystead("policy", "write", name, "--in", str(file), "--description", "d", code=1)

@@ -1,13 +1,31 @@
-"""Policies, in Cedar."""
+"""Policies: in Cedar, and by path as Vault's clients write them."""
 
 from __future__ import annotations
+
+from typing import Any, Final
 
 import click
 
 from keystead.cli.command import Group
 from keystead.cli.inputs import context_option, in_option, read_secret
 from keystead.cli.session import Session, pass_session
-from keystead.errors import InvalidRequest
+from keystead.errors import FixRequest, InvalidRequest, NotFound
+
+_VAULT: Final = "vault"
+_language_option = click.option(
+    "--language",
+    type=click.Choice(["cedar", _VAULT]),
+    help="Cedar, or paths and capabilities as Vault has them. Left out: told by the file name.",
+)
+_which_option = click.option(
+    "--language",
+    type=click.Choice(["cedar", _VAULT]),
+    help="Which, where policies of both languages have the name. Left out: cedar, else vault.",
+)
+
+
+def _is_vault(language: str | None, source: str) -> bool:
+    return language == _VAULT or (language is None and source.lower().endswith(".hcl"))
 
 
 @click.group(cls=Group)
@@ -15,12 +33,22 @@ def policy() -> None:
     """Write policies, and ask why they decide so."""
 
 
-@policy.command(examples=["keystead policy validate --in shop.cedar"])
+@policy.command(
+    examples=[
+        "keystead policy validate --in shop.cedar",
+        "keystead policy validate --in shop.hcl",
+    ]
+)
 @in_option
+@_language_option
 @pass_session
-def validate(session: Session, source: str) -> int:
+def validate(session: Session, source: str, language: str | None) -> int:
     """Check a policy text without writing it. Exits 1 if something is wrong."""
-    reply = session.client.policies.validate(read_secret(source, "Policy"))
+    from keystead.operations.path_policies import ValidatePathPolicy
+    from keystead.operations.policies import ValidatePolicy
+
+    operation = ValidatePathPolicy if _is_vault(language, source) else ValidatePolicy
+    reply = session.client(operation(text=read_secret(source, "Policy")))
     if session.json:
         session.show(reply)
     for error in () if session.json else reply.errors:
@@ -34,37 +62,63 @@ def validate(session: Session, source: str) -> int:
     examples=[
         "keystead policy write shop --in shop.cedar",
         "keystead policy write shop < shop.cedar",
+        "keystead policy write shop --in shop.hcl",
     ]
 )
 @click.argument("name")
 @in_option
-@click.option("--description", default="", help="What it is for.")
+@click.option("--description", default="", help="What it is for; Cedar only.")
+@_language_option
 @pass_session
-def write(session: Session, name: str, source: str, description: str) -> None:
+def write(session: Session, name: str, source: str, description: str, language: str | None) -> None:
     """Create or replace a policy from standard input or a file.
 
-    A text that the schema refuses is not written.
+    A text that is not valid is not written. A policy by paths speaks for the role of its name.
     """
+    from keystead.operations.path_policies import WritePathPolicy
+
     text = read_secret(source, "Policy")
-    session.client.policies.write(name, text, description=description)
+    if _is_vault(language, source):
+        if description:
+            raise InvalidRequest("A policy by paths has no description; comments are kept.")
+        session.client(WritePathPolicy(name=name, text=text))
+    else:
+        session.client.policies.write(name, text, description=description)
     session.say(f"Policy {name} is written and in force.")
 
 
 @policy.command("list", examples=["keystead policy list"])
 @pass_session
 def list_policies(session: Session) -> None:
-    """List policies by name."""
+    """List policies of both languages by name."""
+    from keystead.cli.listings import ListedPolicies, ListedPolicy
+    from keystead.operations.path_policies import ListPathPolicies
     from keystead.operations.policies import ListPolicies
 
-    session.show_all(ListPolicies(limit=1000), brief="name", columns=())
+    listings: tuple[tuple[str, Any], ...] = (
+        ("cedar", ListPolicies(limit=1000)),
+        (_VAULT, ListPathPolicies(limit=1000)),
+    )
+    policies = [
+        ListedPolicy(name=name, language=language)
+        for language, operation in listings
+        for page in session.client.pages(operation)
+        for name in page.names
+    ]
+    reply = ListedPolicies(policies=sorted(policies, key=lambda policy: policy.name))
+    session.show(reply, brief="name", columns=("name", "language"))
 
 
 @policy.command(examples=["keystead policy show shop"])
 @click.argument("name")
+@_which_option
 @pass_session
-def show(session: Session, name: str) -> None:
+def show(session: Session, name: str, language: str | None) -> None:
     """Print a policy as it was written."""
-    reply = session.client.policies.show(name)
+    from keystead.operations.path_policies import ShowPathPolicy
+    from keystead.operations.policies import ShowPolicy
+
+    reply = _either(session, language, ShowPolicy, ShowPathPolicy, name)
     if session.json:
         session.show(reply)
     else:
@@ -73,11 +127,30 @@ def show(session: Session, name: str) -> None:
 
 @policy.command(examples=["keystead policy delete shop"])
 @click.argument("name")
+@_which_option
 @pass_session
-def delete(session: Session, name: str) -> None:
+def delete(session: Session, name: str, language: str | None) -> None:
     """Delete a policy."""
-    session.client.policies.delete(name)
+    from keystead.operations.path_policies import DeletePathPolicy
+    from keystead.operations.policies import DeletePolicy
+
+    _either(session, language, DeletePolicy, DeletePathPolicy, name)
     session.say(f"Policy {name} is deleted.")
+
+
+def _either(session: Session, language: str | None, cedar: Any, vault: Any, name: str) -> Any:
+    """Ask for the policy of that language; without one for Cedar's, or else for the other."""
+    if language == _VAULT:
+        return session.client(vault(name=name))
+    try:
+        return session.client(cedar(name=name))
+    except NotFound as missing:
+        if language is not None:
+            raise
+        try:
+            return session.client(vault(name=name))
+        except FixRequest:
+            raise missing from None
 
 
 @policy.command(
