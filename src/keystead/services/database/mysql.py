@@ -103,8 +103,7 @@ class _Session:
                 "SELECT id FROM information_schema.processlist WHERE user = %s", (username,)
             )
             for (thread,) in cursor.fetchall():
-                with contextlib.suppress(pymysql.err.InternalError, pymysql.err.OperationalError):
-                    cursor.execute("KILL CONNECTION %s", (int(thread),))
+                _kill(cursor, int(thread))
 
     def verifier(self, username: str, password: str, method: str) -> str:
         return password
@@ -131,6 +130,15 @@ class _Session:
         except OSError:
             self.close()
             raise UpstreamUnavailable("the connection to the database was lost") from None
+
+
+def _kill(cursor: Any, thread: int) -> None:
+    """End a session, unless it has ended by itself."""
+    try:
+        cursor.execute("KILL CONNECTION %s", (thread,))
+    except pymysql.err.MySQLError as error:
+        if _code(error) != ER.NO_SUCH_THREAD:
+            raise
 
 
 def _code(error: pymysql.err.MySQLError) -> int:
