@@ -91,7 +91,7 @@ def entries_in(backup: Json, type_: TransitType) -> dict[int, Entry]:
         for number, entry in (policy.get("keys") or {}).items():
             found[int(number)] = entry
         entries = {n: _entry(found[n], type_) for n in sorted(found) if 1 <= n <= latest}
-    except (KeyError, TypeError, ValueError, AttributeError, KeysteadError):
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, KeysteadError):
         raise InvalidRequest("The backup is damaged.") from None
     if latest not in entries:
         raise InvalidRequest("The backup lacks the newest version of the key.")

@@ -54,7 +54,7 @@ def locate(scope: Scope, mount: str) -> MountView:
 def require_name(mount: MountView, name: str) -> None:
     """Raise InvalidRequest unless the name is one below the mount."""
     below = name.removeprefix(mount.path)
-    if below == name or "/" in below:
+    if not below or below == name or "/" in below:
         raise InvalidRequest("A transit key's name is its mount's path and one segment.")
     try:
         msgspec.convert(name, KeyName)
