@@ -47,8 +47,11 @@ def validate(session: Session, source: str, language: str | None) -> int:
     from keystead.operations.path_policies import ValidatePathPolicy
     from keystead.operations.policies import ValidatePolicy
 
-    operation = ValidatePathPolicy if _is_vault(language, source) else ValidatePolicy
-    reply = session.client(operation(text=read_secret(source, "Policy")))
+    text = read_secret(source, "Policy")
+    if _is_vault(language, source):
+        reply = session.client(ValidatePathPolicy(text=text))
+    else:
+        reply = session.client(ValidatePolicy(text=text))
     if session.json:
         session.show(reply)
     for error in () if session.json else reply.errors:
@@ -118,7 +121,7 @@ def show(session: Session, name: str, language: str | None) -> None:
     from keystead.operations.path_policies import ShowPathPolicy
     from keystead.operations.policies import ShowPolicy
 
-    reply = _either(session, language, ShowPolicy, ShowPathPolicy, name)
+    reply = _either(session, language, ShowPolicy(name=name), ShowPathPolicy(name=name))
     if session.json:
         session.show(reply)
     else:
@@ -134,21 +137,21 @@ def delete(session: Session, name: str, language: str | None) -> None:
     from keystead.operations.path_policies import DeletePathPolicy
     from keystead.operations.policies import DeletePolicy
 
-    _either(session, language, DeletePolicy, DeletePathPolicy, name)
+    _either(session, language, DeletePolicy(name=name), DeletePathPolicy(name=name))
     session.say(f"Policy {name} is deleted.")
 
 
-def _either(session: Session, language: str | None, cedar: Any, vault: Any, name: str) -> Any:
+def _either(session: Session, language: str | None, cedar: Any, vault: Any) -> Any:
     """Ask for the policy of that language; without one for Cedar's, or else for the other."""
     if language == _VAULT:
-        return session.client(vault(name=name))
+        return session.client(vault)
     try:
-        return session.client(cedar(name=name))
+        return session.client(cedar)
     except NotFound as missing:
         if language is not None:
             raise
         try:
-            return session.client(vault(name=name))
+            return session.client(vault)
         except FixRequest:
             raise missing from None
 
