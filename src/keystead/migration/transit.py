@@ -32,6 +32,10 @@ def _copy(source: VaultApi, target: VaultApi, mount: str, name: str, dry_run: bo
     if present is not None:
         same = present.get("type") == key.get("type") and set(present["keys"]) == set(key["keys"])
         return settle(same, True, dry_run, lambda: None)
+    if key.get("allow_plaintext_backup"):
+        return settle(False, False, dry_run, partial(_restore, source, target, mount, name))
+    if key.get("convergent_encryption"):
+        return Result(Outcome.SKIPPED, "convergent: only with allow_plaintext_backup, see docs")
     if not key.get("exportable"):
         return Result(Outcome.SKIPPED, "not exportable: re-encrypt what it holds, see docs")
     if dry_run:
@@ -42,6 +46,12 @@ def _copy(source: VaultApi, target: VaultApi, mount: str, name: str, dry_run: bo
         return Result(Outcome.SKIPPED, f"its first {numbers[0] - 1} versions are not available")
     _import(source, target, mount, name, key, [versions[number] for number in numbers])
     return Result(Outcome.COPIED)
+
+
+def _restore(source: VaultApi, target: VaultApi, mount: str, name: str) -> None:
+    """A backup holds everything: HMAC keys and settings too."""
+    backup = (source.read(f"{mount}backup/{name}") or {}).get("backup", "")
+    target.write(f"{mount}restore/{name}", {"backup": backup})
 
 
 def _export(source: VaultApi, mount: str, name: str, key: dict[str, Any]) -> dict[int, str]:
@@ -71,8 +81,6 @@ def _import(
         "exportable": True,
         "derived": key.get("derived", False),
     }
-    if key.get("derived"):
-        body["convergent_encryption"] = key.get("convergent_encryption", False)
     for number, material in enumerate(versions, 1):
         wrapped = {"ciphertext": _wrap(wrapping, _material(str(key["type"]), material))}
         if number == 1:
