@@ -22,7 +22,6 @@ from keystead.seal.contents import KeyringContents
 from keystead.seal.keyring import Keyring
 from keystead.services import load_services
 from keystead.services.mount_table import MountTable
-from keystead.services.mount_table import MountTable
 from keystead.services.namespace_directory import (
     NAMESPACE,
     ROOT,

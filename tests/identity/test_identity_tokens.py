@@ -512,6 +512,17 @@ def test_the_last_use_can_still_look_at_itself(desk: Any) -> None:
         desk.ask(LookupToken(accessor=made.info.accessor))
 
 
+def test_a_spent_token_is_reaped_soon_after(desk: Any) -> None:
+    made = make(desk, name="t", limits={"max_uses": 1})
+    desk.ask(LookupSelf(), made.token)
+    before = desk.token_count()
+    desk.ask(ReapTokens())
+    assert desk.token_count() == before
+    desk.now += 61
+    desk.ask(ReapTokens())
+    assert desk.token_count() == before - 1
+
+
 def test_a_token_of_limited_uses_has_no_children(desk: Any) -> None:
     made = make(desk, name="t", limits={"max_uses": 5})
     with pytest.raises(Conflict):

@@ -152,7 +152,10 @@ class Authenticator:
             raise Unauthenticated
         trace(tx, token, self._clock())
         if token.uses_left is not None:
-            spent = msgspec.structs.replace(token, uses_left=token.uses_left - 1)
+            left = token.uses_left - 1
+            spent = msgspec.structs.replace(
+                token, uses_left=left, spent_at=None if left else self._clock()
+            )
             tx.put(TOKEN, "", fingerprint(call.token), spent)
 
     def seal_batch(self, record: TokenRecord) -> str:

@@ -16,6 +16,10 @@ from keystead.operations.kubernetes_auth import KubernetesDemands
 from keystead.store.kinds import Kind
 
 
+SPENT_SECONDS = 60.0
+"""How long the record of a spent token stays: longer than its last request takes."""
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Lifetimes in seconds, uses and networks of tokens; 0 and [] place no demand.
 
@@ -44,6 +48,7 @@ class TokenRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ``fixed``: it cannot be renewed. ``made_at`` is the path that it was made at, where the
     protocol has paths; ``made_as`` the token role that it was made by. ``entity`` is who is
     behind it; ``mfa``: its log-in took a second factor.
+    ``spent_at`` is when its last use was; it is swept soon after, with what was leased to it.
     """
 
     accessor: str
@@ -72,6 +77,7 @@ class TokenRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     made_at: str = ""
     made_as: str = ""
     renewed_at: float | None = None
+    spent_at: float | None = None
     entity: str = ""
     mfa: bool = False
 
@@ -202,7 +208,7 @@ TOKEN = Kind(
     TokenRecord,
     name_of=lambda r: f"{r.namespace}/{r.accessor}",
     parent_of=lambda r: r.parent,
-    expires_of=lambda r: r.expires_at,
+    expires_of=lambda r: r.expires_at if r.spent_at is None else r.spent_at + SPENT_SECONDS,
 )
 TOKEN_ROLE = Kind("token-role", TokenRoleRecord)
 USER = Kind("user", UserRecord)
