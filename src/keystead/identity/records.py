@@ -15,7 +15,6 @@ from keystead.operations.jwt_auth import JwtDemands
 from keystead.operations.kubernetes_auth import KubernetesDemands
 from keystead.store.kinds import Kind
 
-
 SPENT_SECONDS = 60.0
 """How long the record of a spent token stays: longer than its last request takes."""
 
