@@ -157,3 +157,15 @@ def test_of_many_who_come_with_one_token_one_is_served(ask: Ask, server: Any) ->
         asked = [pool.submit(ask, "POST", "sys/wrapping/unwrap", None, token) for _ in range(16)]
         statuses = sorted(reply.result()[0] for reply in asked)
     assert statuses == [200, *[400] * 15]
+
+
+def test_a_new_token_is_handed_over_wrapped(ask: Ask, server: Any) -> None:
+    asked = {"policies": ["default"]}
+    status, wrapped = ask("POST", "auth/token/create", asked, server.token, wrap="60")
+    assert status == 200
+    assert wrapped["auth"] is None
+    token = wrapped["wrap_info"]["token"]
+    status, opened = ask("POST", "sys/wrapping/unwrap", token=token)
+    assert status == 200
+    assert opened["auth"]["accessor"] == wrapped["wrap_info"]["wrapped_accessor"]
+    assert ask("GET", "auth/token/lookup-self", token=opened["auth"]["client_token"])[0] == 200
