@@ -6,7 +6,7 @@ import itertools
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +62,7 @@ class Call:
     possession of its key (the certificate's issuer is not checked here). ``trace_id`` is 32
     hexadecimal digits of ``traceparent`` (W3C Trace Context) or empty. ``size`` is the
     request body's length in bytes: large ones leave the event loop. ``path`` is set by doors
-    whose policies speak of paths.
+    whose policies speak of paths. ``mfa`` are codes of second factors by method, for a log-in.
     """
 
     door: str
@@ -76,3 +76,4 @@ class Call:
     idempotency_key: str = ""
     size: int = 0
     path: PathRequest | None = None
+    mfa: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)

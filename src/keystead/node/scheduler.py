@@ -19,7 +19,7 @@ from keystead.operations.mounts import SweepMounts
 from keystead.operations.oidc_tokens import RotateDueOidcKeys
 from keystead.operations.secrets import SweepSecrets
 from keystead.operations.transit import RotateDueKeys
-from keystead.services import idempotency
+from keystead.services import idempotency, mfa_checks
 from keystead.services.database.rotator import Rotator
 from keystead.services.house import House
 from keystead.services.keys.records import KEY, ROTATION, WRAPPING_KEY
@@ -152,6 +152,7 @@ class Scheduler:
         if await house.store.read(lambda reader: reader.count(REMAINS)):
             await self._gate.perform_as(SERVER, SweepMounts())
         await house.store.write(lambda tx: idempotency.forget_expired(tx, now))
+        await house.store.write(lambda tx: mfa_checks.forget_expired(tx, now))
         await house.store.write(lambda tx: tx.forget_changes(KEEP_CHANGES))
         await sweep_remains(house.store)
         await resolve_intents(house, settle_seconds=SETTLE_SECONDS)

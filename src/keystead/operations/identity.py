@@ -76,11 +76,29 @@ class TokenView(Reply, frozen=True):
     entity_roles: list[str] = []
 
 
+class MfaChoice(Reply, frozen=True, omit_defaults=False):
+    """A method of giving a second factor."""
+
+    id: str
+    name: str
+
+
+class MfaRequirement(Reply, frozen=True, omit_defaults=False):
+    """A log-in that waits for a second factor: one method of each list is to be used."""
+
+    request_id: str
+    constraints: dict[str, list[MfaChoice]]
+
+
 class IssuedToken(Reply, frozen=True):
-    """A new token and what it is. This is the only time that the token is shown."""
+    """A new token and what it is. This is the only time that the token is shown.
+
+    With ``mfa`` there is no token yet: the log-in waits for a second factor.
+    """
 
     token: str
     info: TokenView
+    mfa: MfaRequirement | None = None
 
 
 class CreateToken(Operation[IssuedToken], frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ def load_services() -> None:
         audit,
         audit_devices,
         host,
+        mfa,
         mounts,
         namespaces,
         oidc_keys,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -193,9 +193,21 @@ def make_call(scope: Scope, headers: Mapping[bytes, bytes], request_id: str) -> 
         call.namespace = namespace.decode("utf-8", "replace").strip("/")
         if call.namespace == "root":
             call.namespace = ""
+    if b"x-vault-mfa" in headers:
+        call.mfa = _second_factors(scope["headers"])
     if parent := headers.get(b"traceparent"):
         call.trace_id, call.parent_span_id = parse_traceparent(parent)
     return call
+
+
+def _second_factors(headers: Iterable[Header]) -> dict[str, list[str]]:
+    """Codes by method, from headers such as ``method:code``."""
+    codes: dict[str, list[str]] = {}
+    for name, value in headers:
+        if name == b"x-vault-mfa":
+            method, _, code = value.decode("latin-1").partition(":")
+            codes.setdefault(method.strip(), []).append(code.strip())
+    return codes
 
 
 def _path(scope: Scope) -> str:

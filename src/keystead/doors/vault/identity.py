@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from keystead.doors.vault import oidc
+from keystead.doors.vault import mfa, oidc
 from keystead.doors.vault.engine import Answer, Engine, Reply
 from keystead.doors.vault.request import VaultRequest
 from keystead.doors.vault.times import rfc3339
@@ -35,6 +35,7 @@ from keystead.operations.entities import (
 )
 
 ENGINE = Engine("identity")
+ENGINE.include(mfa.ENGINE)
 ENGINE.include(oidc.ENGINE)
 
 _PAGE = 1000

@@ -7,7 +7,12 @@ from typing import Any
 from keystead.doors.vault.engine import Answer
 from keystead.doors.vault.request import VaultRequest
 from keystead.errors import InvalidRequest
-from keystead.operations.identity import IssuedToken, TokenLimits, TokenView
+from keystead.operations.identity import IssuedToken, MfaRequirement, TokenLimits, TokenView
+
+_MFA_WARNING = (
+    "A login request was issued that is subject to MFA validation. Please make sure to validate"
+    " the login by sending another request to mfa/validate endpoint."
+)
 
 _KINDS = {
     "": "",
@@ -84,8 +89,36 @@ def addresses(cidrs: list[str]) -> list[str]:
 
 
 def login_answer(issued: IssuedToken) -> Answer:
-    """The reply to a log-in."""
+    """The reply to a log-in; one that waits for a second factor says so."""
+    if issued.mfa is not None:
+        return Answer(auth=_waiting(issued.mfa), warnings=[_MFA_WARNING])
     return Answer(auth=token_auth(issued.token, issued.info))
+
+
+def _waiting(mfa: MfaRequirement) -> dict[str, Any]:
+    constraints = {
+        name: {
+            "any": [
+                {"type": "totp", "id": choice.id, "uses_passcode": True, "name": choice.name}
+                for choice in choices
+            ]
+        }
+        for name, choices in mfa.constraints.items()
+    }
+    return {
+        "client_token": "",
+        "accessor": "",
+        "policies": None,
+        "token_policies": None,
+        "metadata": None,
+        "lease_duration": 0,
+        "renewable": False,
+        "entity_id": "",
+        "token_type": "default",
+        "orphan": False,
+        "mfa_requirement": {"mfa_request_id": mfa.request_id, "mfa_constraints": constraints},
+        "num_uses": 0,
+    }
 
 
 def token_auth(token: str, info: TokenView) -> dict[str, Any]:

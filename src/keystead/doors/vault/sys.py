@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from keystead.doors.vault import (
     leases,
+    mfa,
     sys_audit,
     sys_host,
     sys_internal,
@@ -23,6 +24,7 @@ ENGINE = Engine("system")
 
 for part in (
     leases.ENGINE,
+    mfa.SYSTEM,
     sys_audit.ENGINE,
     sys_host.ENGINE,
     sys_internal.ENGINE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -154,7 +155,7 @@ def login_certificate(operation: LoginCertificate, scope: Scope, tx: Transaction
     if role is None or role.incarnation != checked.incarnation:
         raise login_failed()  # deleted, or its demands changed, while they were checked
     mount, _, short = name.rpartition("/")
-    known_as = metadata.get("common_name", "")
+    alias = metadata.get("common_name") or _fingerprint(scope)
     return issue_login(
         scope,
         tx,
@@ -162,8 +163,13 @@ def login_certificate(operation: LoginCertificate, scope: Scope, tx: Transaction
         role,
         display_name=f"{mount.replace('/', '-') or ROLES.type}-{role.display_name or short}",
         metadata=metadata,
-        alias=alias_at(scope, mount or ROLES.type, known_as, metadata) if known_as else None,
+        alias=alias_at(scope, mount or ROLES.type, alias, metadata),
     )
+
+
+def _fingerprint(scope: Scope) -> str:
+    """What a certificate without a common name is known by: its SHA-256, in hexadecimal."""
+    return hashlib.sha256(scope.call.client_certificate or b"").hexdigest()
 
 
 def require_binding(reader: Reader, scope: Scope, token: TokenRecord) -> None:

@@ -14,6 +14,7 @@ from keystead.identity.lineage import incarnation
 from keystead.identity.records import TOKEN, Limits, Method, TokenRecord
 from keystead.operations.identity import IssuedToken, TokenLimits, TokenView
 from keystead.services.identity.entities_login import LoginAlias, on_login
+from keystead.services.mfa_checks import enforcements_for, keep_waiting, require_factors
 from keystead.services.scope import Scope
 from keystead.store.transaction import Transaction
 
@@ -98,28 +99,48 @@ def issue_login(
     alias: LoginAlias | None = None,
 ) -> IssuedToken:
     """Make a token for a principal that has proved itself, under the name of ``alias``. The
-    log-in fails from outside of the networks that the token would be bound to."""
+    log-in fails from outside of the networks that the token would be bound to, and waits while
+    a second factor is missing."""
     require_source(scope, method.limits.bound_cidrs)
     known = on_login(tx, scope, alias) if alias is not None else None
-    batch = method.limits.kind == _BATCH
     record = TokenRecord(
         accessor=new_accessor(),
         principal=principal,
         namespace=scope.namespace,
         parent=incarnation(principal, method),
-        batch=batch,
+        batch=method.limits.kind == _BATCH,
         display_name=display_name or principal.replace("/", "-"),
         metadata=dict(metadata or {}),
         made_at=scope.call.path.path if scope.call.path else "",
         entity=known.info.id if known else "",
         **lifetime(method.limits, scope.now),
     )
+    if alias is None or known is None:
+        return give_out(scope, tx, record, method.roles)
+    wanted = enforcements_for(tx, scope, alias.mount, known)
+    if wanted and not scope.call.mfa:
+        scope.details["principal"] = principal
+        waiting = keep_waiting(tx, scope, record, method.limits, method.roles, wanted)
+        return IssuedToken(token="", info=view(record, []), mfa=waiting)
+    if wanted:
+        require_factors(tx, scope, known.info.id, wanted, scope.call.mfa)
+        record = msgspec.structs.replace(record, mfa=True)
+    return give_out(scope, tx, record, method.roles, known.roles)
+
+
+def give_out(
+    scope: Scope,
+    tx: Transaction,
+    record: TokenRecord,
+    roles: Iterable[str],
+    entity_roles: Iterable[str] = (),
+) -> IssuedToken:
+    """Make the token of a log-in that is done."""
     authenticator = scope.house.authenticator
-    text = authenticator.seal_batch(record) if batch else store_token(tx, record)
-    scope.details["principal"] = principal
+    text = authenticator.seal_batch(record) if record.batch else store_token(tx, record)
+    scope.details["principal"] = record.principal
     scope.details["accessor"] = record.accessor
-    info = view(record, method.roles, entity_roles=known.roles if known else ())
-    return IssuedToken(token=text, info=info)
+    return IssuedToken(token=text, info=view(record, roles, entity_roles=entity_roles))
 
 
 def store_token(tx: Transaction, record: TokenRecord, text: str | None = None) -> str:
