@@ -155,14 +155,39 @@ def _type(value: Any) -> str:
     return names.get(type(value), "null")
 
 
+class Asked(NamedTuple):
+    """One request, what differs, and what each server says if both refuse alike."""
+
+    request: str
+    differences: list[str]
+    refusals: tuple[list[str], list[str]] | None
+
+
 @pytest.fixture(scope="module")
-def found(fresh_vaults: tuple[Any, Any]) -> dict[str, list[str]]:
-    """All differences, by request."""
+def asked(fresh_vaults: tuple[Any, Any]) -> list[Asked]:
+    """All requests, asked of both servers in their order."""
     keystead, openbao = (Side(api) for api in fresh_vaults)
-    found: dict[str, list[str]] = {}
+    asked = []
     for request in read_requests():
         here, there = keystead.ask(request), openbao.ask(request)
-        found.setdefault(request.text, []).extend(differences(here, there))
+        refused = here.status == there.status and here.status >= 400
+        refusals = (_wording(here.body), _wording(there.body)) if refused else None
+        asked.append(Asked(request.text, list(differences(here, there)), refusals))
+    return asked
+
+
+def _wording(body: Any) -> list[str]:
+    """The errors of an answer, without the frame that servers put around some."""
+    errors = body.get("errors", []) if isinstance(body, dict) else []
+    return [re.sub(r"^\d+ errors? occurred:\s*\* (.*?)\s*$", r"\1", e, flags=re.S) for e in errors]
+
+
+@pytest.fixture(scope="module")
+def found(asked: list[Asked]) -> dict[str, list[str]]:
+    """All differences, by request."""
+    found: dict[str, list[str]] = {}
+    for request in asked:
+        found.setdefault(request.request, []).extend(request.differences)
     return found
 
 
@@ -197,6 +222,13 @@ def test_what_is_written_down_differs(found: dict[str, list[str]]) -> None:
         )
     ]
     assert not untrue
+
+
+def test_most_refusals_are_worded_as_openbao_words_them(asked: list[Asked]) -> None:
+    refusals = [(one.request, *one.refusals) for one in asked if one.refusals]
+    other = [refusal for refusal in refusals if refusal[1] != refusal[2]]
+    assert len(refusals) > 150
+    assert len(other) < 0.2 * len(refusals), "\n".join(map(str, other))
 
 
 def test_the_table_asks_for_much() -> None:
