@@ -147,7 +147,7 @@ class DestroyMfaSecret(Operation[Done], frozen=True, kw_only=True):
 
 
 class WriteMfaEnforcement(Operation[MfaEnforcement], frozen=True, kw_only=True):
-    """Say who must use a second factor."""
+    """Say who must use a second factor, by one of ``method_ids``; what is None stays."""
 
     action: ClassVar[str] = "mfa-enforcement:write"
     kind: ClassVar[str] = "mfa-enforcement"
@@ -156,10 +156,10 @@ class WriteMfaEnforcement(Operation[MfaEnforcement], frozen=True, kw_only=True):
 
     name: Name
     method_ids: Ids = []
-    accessors: Ids = []
-    types: Ids = []
-    group_ids: Ids = []
-    entity_ids: Ids = []
+    accessors: Ids | None = None
+    types: Ids | None = None
+    group_ids: Ids | None = None
+    entity_ids: Ids | None = None
 
 
 class ShowMfaEnforcement(Operation[MfaEnforcement], frozen=True, kw_only=True):

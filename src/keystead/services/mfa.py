@@ -51,6 +51,7 @@ from keystead.store.transaction import Reader, Transaction
 
 _MOST = 1000
 _WIDEST_QR = 4_000
+_WHO = ("accessors", "types", "group_ids", "entity_ids")
 
 
 @changes(WriteMfaMethod)
@@ -161,25 +162,21 @@ def write_enforcement(
 ) -> MfaEnforcement:
     if not operation.method_ids:
         raise InvalidRequest("missing method ids")
-    if not (operation.accessors or operation.types or operation.group_ids or operation.entity_ids):
+    for method_id in operation.method_ids:
+        if tx.get(MFA_METHOD, scope.namespace, method_id) is None:
+            raise InvalidRequest("one of the provided method ids doesn't exist")
+    present = tx.get(MFA_ENFORCEMENT, scope.namespace, operation.name)
+    scope.narrow("create" if present is None else "update")
+    record = present or MfaEnforcementRecord(id=str(uuid.uuid4()), method_ids=[])
+    given = {name: getattr(operation, name) for name in ("method_ids", *_WHO)}
+    changed = {name: value for name, value in given.items() if value is not None}
+    record = msgspec.structs.replace(record, **changed)
+    if not any(getattr(record, name) for name in _WHO):
         raise InvalidRequest(
             "One of auth_method_accessors, auth_method_types, identity_group_ids,"
             " identity_entity_ids must be specified"
         )
-    for method_id in operation.method_ids:
-        if tx.get(MFA_METHOD, scope.namespace, method_id) is None:
-            raise InvalidRequest("one of the provided method ids doesn't exist")
     _require_known(operation, scope, tx)
-    present = tx.get(MFA_ENFORCEMENT, scope.namespace, operation.name)
-    scope.narrow("create" if present is None else "update")
-    record = MfaEnforcementRecord(
-        id=present.id if present else str(uuid.uuid4()),
-        method_ids=operation.method_ids,
-        accessors=operation.accessors,
-        types=operation.types,
-        group_ids=operation.group_ids,
-        entity_ids=operation.entity_ids,
-    )
     tx.put(MFA_ENFORCEMENT, scope.namespace, operation.name, record)
     return _view(operation.name, record)
 
@@ -188,14 +185,14 @@ def _require_known(operation: WriteMfaEnforcement, scope: Scope, reader: Reader)
     """Check that there is whatever is named: a demand on a name that is mistaken would be a
     demand on nobody."""
     mounts = [mount for mount in scope.house.mounts.all(scope.call.namespace) if mount.is_login]
-    if set(operation.types).difference(mount.type for mount in mounts):
+    if set(operation.types or ()).difference(mount.type for mount in mounts):
         raise InvalidRequest("one of the auth method types provided is invalid")
-    if set(operation.accessors).difference(mount.accessor for mount in mounts):
+    if set(operation.accessors or ()).difference(mount.accessor for mount in mounts):
         raise InvalidRequest("one of the auth method accessors provided is invalid")
-    for group_id in operation.group_ids:
+    for group_id in operation.group_ids or ():
         if reader.get(IDENTITY_GROUP, scope.namespace, group_id) is None:
             raise InvalidRequest("one of the provided group ids doesn't exist")
-    for entity_id in operation.entity_ids:
+    for entity_id in operation.entity_ids or ():
         if reader.get(ENTITY, scope.namespace, entity_id) is None:
             raise InvalidRequest("one of the provided entity ids doesn't exist")
 

@@ -231,3 +231,31 @@ def test_tokens_of_a_merged_entity_are_its_new_ones(api: Any, identity: Any, use
     assert "of-into" in told["identity_policies"]
     assert user.login().body["auth"]["entity_id"] == into
     identity.delete_entity(into)
+
+
+def test_templated_policies_follow_the_entity_and_its_aliases(
+    api: Any, identity: Any, user: Any, accessor: str
+) -> None:
+    name = f"templated-{user.name}"
+    policy = "\n".join(
+        f'path "sys/policies/acl/{{{{{what}}}}}" {{ capabilities = ["read"] }}'
+        for what in (
+            "identity.entity.metadata.own",
+            f"identity.entity.aliases.{accessor}.name",
+        )
+    )
+    api.write(f"sys/policies/acl/{name}", policy=policy)
+    for readable in ("own-policy", user.name, "other-policy"):
+        api.write(f"sys/policies/acl/{readable}", policy=READS)
+    identity.update_entity(user.entity, policies=[name], metadata={"own": "own-policy"})
+    token = user.login().body["auth"]["client_token"]
+
+    def may_read(policy: str) -> bool:
+        return api.ask("GET", f"sys/policies/acl/{policy}", token=token).status == 200
+
+    assert may_read("own-policy")
+    assert may_read(user.name)
+    assert not may_read("other-policy")
+    identity.update_entity(user.entity, metadata={"own": "other-policy"})
+    assert may_read("other-policy")
+    assert not may_read("own-policy")

@@ -147,11 +147,21 @@ def test_groups_and_entities_can_be_held_to_a_second_factor(api: Any, person: An
     path = f"identity/mfa/login-enforcement/{person.enforcement}"
     group = api.write("identity/group", name=f"held-{person.mount}",
                       member_entity_ids=[person.entity])["id"]  # fmt: skip
+    nobody = {
+        "auth_method_accessors": [], "auth_method_types": ["token"],
+        "identity_group_ids": [], "identity_entity_ids": [],
+    }  # fmt: skip
     for demand in ({"identity_group_ids": [group]}, {"identity_entity_ids": [person.entity]}):
-        api.write(path, mfa_method_ids=[person.method], **demand)
+        api.write(path, mfa_method_ids=[person.method], **(nobody | demand))
         assert waiting(person.login())
-    api.write(path, mfa_method_ids=[person.method], auth_method_types=["token"])
+    api.write(path, mfa_method_ids=[person.method], **nobody)
     assert person.login().body["auth"]["client_token"]
+
+
+def test_what_a_change_leaves_out_is_demanded_still(api: Any, person: Any) -> None:
+    path = f"identity/mfa/login-enforcement/{person.enforcement}"
+    api.write(path, mfa_method_ids=[person.method], auth_method_types=["token"])
+    assert waiting(person.login())
 
 
 def test_methods_and_enforcements_are_shown(api: Any, person: Any) -> None:

@@ -86,10 +86,10 @@ async def write_enforcement(request: VaultRequest, name: str) -> None:
         WriteMfaEnforcement(
             name=name,
             method_ids=request.strings("mfa_method_ids"),
-            accessors=request.strings("auth_method_accessors"),
-            types=request.strings("auth_method_types"),
-            group_ids=request.strings("identity_group_ids"),
-            entity_ids=request.strings("identity_entity_ids"),
+            accessors=_given(request, "auth_method_accessors"),
+            types=_given(request, "auth_method_types"),
+            group_ids=_given(request, "identity_group_ids"),
+            entity_ids=_given(request, "identity_entity_ids"),
         )
     )
 
@@ -121,6 +121,10 @@ async def validate(request: VaultRequest) -> Reply:
     codes = {name: _codes(given) for name, given in payload.items()}
     operation = ValidateMfa(request_id=request.text("mfa_request_id"), codes=codes)
     return login_answer(await request.perform(operation))
+
+
+def _given(request: VaultRequest, name: str) -> list[str] | None:
+    return request.strings(name) if request.has(name) else None
 
 
 def _codes(given: object) -> list[str]:
