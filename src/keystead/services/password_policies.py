@@ -19,7 +19,7 @@ from keystead.operations.password_policies import (
     WritePasswordPolicy,
 )
 from keystead.policy.passwords import password_policy
-from keystead.services.registry import changes, reads
+from keystead.services.registry import before, changes, reads
 from keystead.services.scope import Scope
 from keystead.store.kinds import Kind
 
@@ -44,12 +44,17 @@ def generate_password(reader: Reader, namespace: str, policy: str) -> str:
     return password_policy(record.text).password()
 
 
+@before(WritePasswordPolicy)
+def check_password_policy(operation: WritePasswordPolicy, scope: Scope, reader: Reader) -> None:
+    """Raises InvalidRequest for a policy that passwords cannot be made by."""
+    password_policy(operation.text).password()
+
+
 @changes(WritePasswordPolicy)
 def write_password_policy(
     operation: WritePasswordPolicy, scope: Scope, tx: Transaction
 ) -> PasswordPolicyView:
-    """Write a policy that passwords can be made by; raises InvalidRequest for any other."""
-    password_policy(operation.text).password()
+    """Write a policy that was checked."""
     there = tx.get(PASSWORD_POLICY, scope.namespace, operation.name) is not None
     scope.narrow("update" if there else "create")
     record = PasswordPolicyRecord(text=operation.text)

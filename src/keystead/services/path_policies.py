@@ -38,7 +38,7 @@ from keystead.policy.paths.document import rules_of
 from keystead.policy.paths.engine import PathPolicies
 from keystead.policy.paths.permissions import Permissions
 from keystead.policy.paths.records import PATH_POLICY, PathPolicyRecord
-from keystead.services.registry import changes, controls, reads
+from keystead.services.registry import before, changes, controls, reads
 from keystead.services.scope import Scope
 
 if TYPE_CHECKING:
@@ -80,12 +80,17 @@ def validate_path_policy(
     return PolicyErrors(errors=[])
 
 
+@before(WritePathPolicy)
+def check_path_policy(operation: WritePathPolicy, scope: Scope, reader: Reader) -> None:
+    """Raises InvalidRequest that says where the text is wrong."""
+    rules_of(operation.text)
+
+
 @changes(WritePathPolicy)
 def write_path_policy(operation: WritePathPolicy, scope: Scope, tx: Transaction) -> PathPolicyView:
-    """Write a valid policy; raises InvalidRequest that says where the text is wrong."""
+    """Write a policy that was checked; raises InvalidRequest for one that is nobody's."""
     if operation.name in _NOBODYS:
         raise InvalidRequest(f'cannot update "{operation.name}" policy')
-    rules_of(operation.text)
     there = tx.get(PATH_POLICY, scope.namespace, operation.name) is not None
     scope.narrow("update" if there or operation.name == DEFAULT else "create")
     record = PathPolicyRecord(text=operation.text, written_at=scope.now)

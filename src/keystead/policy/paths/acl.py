@@ -15,7 +15,7 @@ class Acl:
     """The rules of several policies. Those for the same path are merged; of the others the
     most specific one that matches speaks alone."""
 
-    __slots__ = ("exact", "wide")
+    __slots__ = ("_ordered", "exact", "wide")
 
     def __init__(self, policies: Iterable[Rules], entity: EntityInfo | None = None) -> None:
         found: dict[Pattern, Permissions] = {}
@@ -36,6 +36,10 @@ class Acl:
         }
         wide = [item for item in found.items() if item[0].glob or item[0].segments]
         self.wide = sorted(wide, key=lambda item: item[0].rank, reverse=True)
+        self._ordered = [
+            (pattern.beginning, pattern if pattern.segments else None, permissions)
+            for pattern, permissions in self.wide
+        ]
 
     def find(self, path: str, *, listing: bool) -> Permissions | None:
         """The permissions at a path without a leading slash. The path of a listing may end
@@ -57,7 +61,7 @@ class Acl:
         )
 
     def _most_specific(self, path: str) -> Permissions | None:
-        for pattern, permissions in self.wide:
-            if pattern.matches(path):
+        for beginning, pattern, permissions in self._ordered:
+            if path.startswith(beginning) and (pattern is None or pattern.matches(path)):
                 return permissions
         return None

@@ -6,6 +6,7 @@ A caller's policies are those that are called like its roles, in its home namesp
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Final
 
@@ -70,6 +71,11 @@ class _State:
         self.decisions: dict[tuple[Acl, str, str, bool], PathVerdict | Permissions] = {}
         self.places: dict[tuple[str, str], str | None] = {}
 
+    def known(self, namespace: str) -> dict[str, Rules]:
+        """The rules of a namespace's policies by their texts."""
+        texts, rules = self.texts.get(namespace) or {}, self.rules.get(namespace) or {}
+        return {text: rules[name] for name, text in texts.items() if name in rules}
+
     def place(self, home: str, namespace: str) -> str | None:
         """What goes before a path of a namespace seen from another; None: it is not below."""
         pair = home, namespace
@@ -131,8 +137,7 @@ class PathPolicies:
         rules: dict[str, Mapping[str, Rules] | None] = {}
         for namespace in namespaces:
             given = texts.get(namespace, {})
-            kept = namespace in old.rules and old.texts.get(namespace, {}) == given
-            rules[namespace] = old.rules[namespace] if kept else _parsed(given)
+            rules[namespace] = _parsed(given, old.known(namespace))
         self._state = _State(namespaces, {n: texts.get(n, {}) for n in namespaces}, rules)
         self.generation += 1
 
@@ -191,15 +196,23 @@ class PathPolicies:
         return (None, "") if place is None else (self.rights(principal), place)
 
 
-def _parsed(texts: Mapping[str, str] | None) -> Mapping[str, Rules] | None:
+def _parsed(
+    texts: Mapping[str, str] | None, known: Mapping[str, Rules]
+) -> Mapping[str, Rules] | None:
     if texts is None:
         return None
+    rules = {DEFAULT: _default()}
     try:
-        return {
-            name: rules_of(text) for name, text in ({DEFAULT: DEFAULT_TEXT} | dict(texts)).items()
-        }
+        for name, text in texts.items():
+            rules[name] = known[text] if text in known else rules_of(text)
     except InvalidRequest:
         return None
+    return rules
+
+
+@functools.cache
+def _default() -> Rules:
+    return rules_of(DEFAULT_TEXT)
 
 
 def _judge(acl: Acl, path: str, capability: str, sudo: bool) -> PathVerdict | Permissions:

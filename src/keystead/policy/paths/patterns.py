@@ -64,16 +64,15 @@ class Pattern(NamedTuple):
         """Greater is more specific: where it first leaves something open, the later the
         better; without a glob rather than with one; with fewer open segments; longer."""
         count = sum(segment is None for segment in self.segments)
-        return (self._closed(), not self.glob, -count, len(self.text), self.text)
+        return (len(self.beginning), not self.glob, -count, len(self.text), self.text)
 
-    def _closed(self) -> int:
-        """How many characters come before the first that is left open."""
-        closed = 0
-        for segment in self.segments:
-            if segment is None:
-                return closed
-            closed += len(segment) + 1
-        return len(self.text)
+    @property
+    def beginning(self) -> str:
+        """What comes before the first character that is left open: all that match begin so."""
+        if None not in self.segments:
+            return self.text
+        closed = self.segments[: self.segments.index(None)]
+        return "".join(f"{segment}/" for segment in closed)
 
 
 def pattern_of(written: str, fill: Callable[[str], str] = str) -> Pattern:
