@@ -19,6 +19,7 @@ from keystead.doors.vault.logins import (
 from keystead.doors.vault.request import VaultRequest
 from keystead.doors.vault.times import rfc3339
 from keystead.errors import (
+    AlreadyExists,
     Conflict,
     InvalidRequest,
     NotFound,
@@ -78,7 +79,11 @@ async def _create(request: VaultRequest, *, orphan: bool = False, role: str = ""
             raise InvalidRequest("root tokens may not be created without parent token being root")
     kind = request.text("type")
     if kind not in ("", "service", "batch"):
-        raise InvalidRequest(f"invalid 'type' value {kind}")
+        raise InvalidRequest("invalid 'token_type' value")
+    if kind == "batch":
+        for member in ("period", "num_uses"):
+            if request.has(member):
+                raise InvalidRequest(f'batch tokens cannot have "{member}" set')
     uses = request.integer("num_uses")
     if uses < 0:
         raise InvalidRequest("number of uses cannot be negative")
@@ -131,6 +136,8 @@ async def _perform(request: VaultRequest, operation: CreateToken) -> IssuedToken
             told = "root or sudo privileges required to specify token id"
             raise InvalidRequest(told) from None
         raise
+    except AlreadyExists:
+        raise InvalidRequest("cannot create a token with a duplicate ID") from None
     except NotFound as error:
         raise InvalidRequest(error.message) from None
 
