@@ -114,6 +114,8 @@ class Gate:
     async def _carry_out(self, operation: Operation[Any], shape: Shape, scope: Scope) -> Any:
         house = self._house
         if shape.needs_unsealed:
+            if house.seal.sealed:
+                await house.seal.look()  # another worker may have initialized the server
             house.seal.require_unsealed()
             if house.feed.stale():
                 await self._catch_up(shape)
