@@ -138,6 +138,11 @@ def test_a_batch_token_is_not_kept(api: Any) -> None:
     assert api.ask("POST", "auth/token/revoke", {"token": token}).status == 400
 
 
+def test_hvac_makes_a_batch_token(tokens: Any) -> None:
+    auth = tokens.create(type="batch", policies=["p"], ttl="1h")["auth"]  # it says num_uses 0
+    assert auth["token_type"] == "batch"
+
+
 REFUSED: list[dict[str, Any]] = [
     {"type": "bogus"},
     {"type": "batch", "period": "1h", "policies": ["p"]},
