@@ -132,6 +132,7 @@ class Worker:
         seal.on_seal.append(self._sealed)
         self.house.feed.listen(self._changed)
         self.house.feed.on_gap = self._lost_track
+        self.house.mounts.feed = self.house.feed
 
     # --- start and stop -----------------------------------------------------------------
 

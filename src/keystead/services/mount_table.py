@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from keystead.errors import IntegrityFailure, NamespaceSealed
+from keystead.errors import IntegrityFailure, NamespaceSealed, StoreUnavailable
 from keystead.operations.mounts import MountConfig, MountView, Place
 from keystead.store.kinds import Kind
 
 if TYPE_CHECKING:
+    from keystead.services.feed import ChangeFeed
     from keystead.store.transaction import Reader
 
 
@@ -99,6 +101,7 @@ class MountTable:
     sealed, or has yet to be initialized) there is what every namespace has."""
 
     def __init__(self) -> None:
+        self.feed: ChangeFeed | None = None
         self._ids: dict[str, str] = {"": "root"}
         self._mounts: dict[str, dict[str, MountView]]
         self._mounts = {"": {mount.path: mount for mount in built_in("root")}}
@@ -114,6 +117,16 @@ class MountTable:
                 mounts[name] = {}
         self._ids = {name: identifier for identifier, name in namespaces.items()}
         self._mounts = mounts
+
+    def outdated(self) -> bool:
+        """Whether something, perhaps a mount, has been committed since the last look."""
+        return self.feed is not None and self.feed.stale()
+
+    async def catch_up(self) -> None:
+        """Hear of every change. While the store does not answer, mounts are as they were."""
+        if self.feed is not None:
+            with contextlib.suppress(StoreUnavailable):
+                await self.feed.catch_up()
 
     def all(self, namespace: str) -> Iterable[MountView]:
         """The mounts of a namespace, by its full name."""

@@ -27,6 +27,7 @@ from keystead.doors.vault.engine import DELETE, LIST, PATCH, READ, WRITE, Answer
 from keystead.doors.vault.request import Gate, Mounts, VaultRequest, seconds
 from keystead.errors import InvalidRequest, KeysteadError, PayloadTooLarge, Unauthenticated
 from keystead.operations.mounts import AskUnknownPath, MountView
+from keystead.operations.wrapping import WrapReply
 from keystead.telemetry.logs import REQUEST_ID, outline
 
 PREFIX: Final = "/v1/"
@@ -101,6 +102,8 @@ class VaultDoor:
         query = _query(scope["query_string"])
         if method is READ and query.get("list") in _TRUE:
             method = LIST
+        if self._mounts.outdated():
+            await self._mounts.catch_up()
         place = self._mounts.find(call.namespace, _path(scope))
         call.namespace, mount, below = place.namespace, place.mount, place.rest.strip("/")
         if method is None or mount is None:
@@ -152,8 +155,6 @@ class VaultDoor:
 
     async def _wrap(self, request: VaultRequest, answer: Answer, path: PathRequest) -> Answer:
         """Keep the reply under a token of one use, and answer with that."""
-        from keystead.operations.wrapping import WrapReply
-
         request_id = request.call.request_id
         payload = _encode(_envelope(answer, request_id, request.mount))
         wrapped = await request.perform(

@@ -32,6 +32,12 @@ class Gate(Protocol):
 class Mounts(Protocol):
     """What a door must know of mounts, in memory. Namespaces are given by their full names."""
 
+    def outdated(self) -> bool:
+        """Whether something has been committed since the last ``catch_up``."""
+
+    async def catch_up(self) -> None:
+        """Hear of it. What cannot be heard of now is left to the gate."""
+
     def find(self, namespace: str, path: str) -> Place:
         """Where a path, seen from a namespace, leads."""
 

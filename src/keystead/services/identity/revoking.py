@@ -27,7 +27,11 @@ def end(tx: Transaction, token_id: str) -> None:
 
 
 def sweep(tx: Transaction, parent: str, limit: int = _SWEEP_AT_ONCE) -> None:
-    """Delete up to ``limit`` records of what hangs on something that is gone."""
+    """Delete up to ``limit`` records of what hangs on something that is gone.
+
+    Batch tokens of a log-in have no record: what they lease hangs on the log-in itself.
+    """
+    expire_of_token(tx, parent)
     waiting = [parent]
     while waiting and limit > 0:
         children = tx.list(TOKEN, "", parent=waiting[-1], limit=limit)
