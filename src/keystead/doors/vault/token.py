@@ -82,7 +82,7 @@ async def _create(request: VaultRequest, *, orphan: bool = False, role: str = ""
         raise InvalidRequest("invalid 'token_type' value")
     if kind == "batch":
         for member in ("period", "num_uses"):
-            if request.has(member):
+            if request.body.get(member):
                 raise InvalidRequest(f'batch tokens cannot have "{member}" set')
     uses = request.integer("num_uses")
     if uses < 0:
