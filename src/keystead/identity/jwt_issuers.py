@@ -77,6 +77,12 @@ async def keys_for(issuer: JwtIssuer, header: Unverified, known: IssuerKeys) -> 
     return await known.find(("oidc", *source), header, lambda: _fetch_discovered(issuer))
 
 
+async def provider_of(issuer: JwtIssuer, known: IssuerKeys) -> Provider:
+    """The provider that a mount trusts, as it was when last asked; raises as ``discover``."""
+    source = ("provider", issuer.oidc_discovery_url, issuer.oidc_discovery_ca_pem)
+    return await known.document(source, lambda: discover(issuer))
+
+
 async def discover(issuer: JwtIssuer) -> Provider:
     """Ask an OpenID provider about itself. What it names must be as safe to reach as itself.
 

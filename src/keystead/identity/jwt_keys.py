@@ -6,10 +6,12 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar, cast
 
 from keystead.errors import UpstreamUnavailable, VerificationFailed
 from keystead.identity.jwt import Key, Unverified, fitting
+
+T = TypeVar("T")
 
 Load = Callable[[], Awaitable[list[Key]]]
 
@@ -51,6 +53,7 @@ class IssuerKeys:
         self._clock = clock
         self._kept: OrderedDict[object, _Kept] = OrderedDict()
         self._locks: dict[object, asyncio.Lock] = {}
+        self._documents: OrderedDict[object, tuple[object, float]] = OrderedDict()
 
     async def find(self, source: object, header: Unverified, load: Load) -> list[Key]:
         """The keys that a token with that header may be signed with; ``load`` fetches all of
@@ -66,6 +69,25 @@ class IssuerKeys:
                 if kept is None or not kept.settles(header, self._clock()):
                     kept = await self._fetch(source, kept, load)
         return kept.fitting(header)
+
+    async def document(self, source: object, load: Callable[[], Awaitable[T]]) -> T:
+        """What ``load`` fetched from a source, kept as long as keys are. One fetch at a time;
+        what failed is tried again after a pause. Raises UpstreamUnavailable."""
+        async with self._locks.setdefault(source, asyncio.Lock()):
+            kept, until = self._documents.get(source, (None, 0.0))
+            if self._clock() < until:
+                if kept is None:
+                    raise UpstreamUnavailable("The OpenID provider did not answer a moment ago.")
+                return cast("T", kept)
+            try:
+                fresh = await load()
+            except (UpstreamUnavailable, VerificationFailed):
+                self._documents[source] = (None, self._clock() + PAUSE_SECONDS)
+                raise
+            self._documents[source] = (fresh, self._clock() + FRESH_SECONDS)
+            while len(self._documents) > _MOST_ISSUERS:
+                self._documents.popitem(last=False)
+            return fresh
 
     async def _fetch(self, source: object, kept: _Kept | None, load: Load) -> _Kept:
         now = self._clock()

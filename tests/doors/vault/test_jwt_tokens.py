@@ -308,3 +308,22 @@ def test_an_issuer_that_is_away_keeps_its_keys_while_they_are_fresh() -> None:
         assert issuer.asked == asked
 
     asyncio.run(away())
+
+
+def test_a_provider_is_asked_once_an_hour_and_not_again_at_once_when_it_fails() -> None:
+    async def ask() -> None:
+        issuer = _Issuer()
+        issuer.keys = None
+        for _ in range(5):
+            with pytest.raises(UpstreamUnavailable):
+                await issuer.known.document("provider", issuer.load)
+        assert issuer.asked == 1
+        issuer.keys = from_jwks(JWKS)
+        issuer.now += PAUSE_SECONDS
+        await asyncio.gather(*(issuer.known.document("provider", issuer.load) for _ in range(9)))
+        assert issuer.asked == 2
+        issuer.now += FRESH_SECONDS
+        await issuer.known.document("provider", issuer.load)
+        assert issuer.asked == 3
+
+    asyncio.run(ask())

@@ -9,7 +9,7 @@ from keystead.errors import InvalidRequest, KeysteadError, VerificationFailed
 from keystead.identity import jwt_claims
 from keystead.identity.jwt import Claims, Key, parse_header, verify
 from keystead.identity.jwt_fetch import ask
-from keystead.identity.jwt_issuers import Provider, discover, keys_for
+from keystead.identity.jwt_issuers import Provider, keys_for, provider_of
 from keystead.identity.jwt_oidc import (
     State,
     authorization_url,
@@ -48,7 +48,7 @@ async def start(operation: StartOidcLogin, scope: Scope) -> AuthorizationUrl:
     demands = trust.role.demands
     if not is_allowed(operation.redirect_uri, demands.allowed_redirect_uris):
         return AuthorizationUrl(auth_url="")
-    provider = await _provider(trust)
+    provider = await _provider(trust, scope)
     state = new_state(
         namespace=scope.namespace,
         mount=trust.mount.uuid,
@@ -79,7 +79,7 @@ async def redeem(operation: FinishOidcLogin, scope: Scope) -> _Answer:
     if not operation.code:
         raise InvalidRequest("Vault login failed. OAuth code parameter not provided")
     _require_browser(trust)
-    provider = await _provider(trust)
+    provider = await _provider(trust, scope)
     id_token, user_info = await ask(exchange, provider, trust.issuer, state, operation.code)
     try:
         header = parse_header(id_token)
@@ -138,9 +138,9 @@ def _require_recent(auth_time: Any, now: float, max_age: int) -> None:
         raise InvalidRequest("error validating token: the user logged in too long ago")
 
 
-async def _provider(trust: Trust) -> Provider:
+async def _provider(trust: Trust, scope: Scope) -> Provider:
     try:
-        return await discover(trust.issuer)
+        return await provider_of(trust.issuer, scope.house.issuers)
     except KeysteadError as error:
         raise _fails(error) from None
 
