@@ -67,7 +67,8 @@ class Imports:
             return self.annotation(args[0], argument=argument)
         if origin is None:
             return "None" if hint is types.NoneType else self.name(hint)
-        inner = [self.annotation(arg, argument=argument) for arg in args]
+        outermost = argument and origin not in (list, dict)
+        inner = [self.annotation(arg, argument=outermost) for arg in args]
         if origin in (types.UnionType, typing.Union):
             return " | ".join(inner)
         wide = {list: "Sequence", dict: "Mapping"}.get(origin) if argument else None

@@ -22,7 +22,7 @@ from keystead.client.sync import Client
 PLUGIN = "hashicorp_key_management"
 NEEDLE = "needle-in-the-table-"
 POLICY = """
-permit(principal in Role::"mariadb", action == Action::"secret:read", resource)
+permit(principal in Role::"mariadb", action == Action::"secret:get", resource)
 when { resource.name like "team/mariadb/*" };
 permit(principal in Role::"mariadb", action == Action::"mount:show", resource)
 when { resource.name like "team/mariadb*" };

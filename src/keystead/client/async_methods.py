@@ -2,7 +2,7 @@
 
 Written by tools/generate_client.py; change that or the catalogue, not this.
 """
-# ruff: noqa: E501, S107 - docstrings move in by a level; a kind of token is not a token
+# ruff: noqa: E501 - docstrings move in by a level; a kind of token is not a token
 
 from __future__ import annotations
 
@@ -261,6 +261,7 @@ from keystead.operations.leases import (
     ShowLease,
     TidyLeases,
 )
+from keystead.operations.mfa import ValidateMfa
 from keystead.operations.mounts import (
     CreateMount,
     DeleteMount,
@@ -446,9 +447,11 @@ class AsyncApprolesMethods:
         """Look up a secret identifier of an AppRole by its text."""
         return await self._perform(FindSecretId(name=name, secret_id=secret_id))
 
-    async def list(self, *, after: str = "", limit: int = 100) -> AppRoleNames:
-        """List AppRoles."""
-        return await self._perform(ListAppRoles(after=after, limit=limit))
+    async def list(
+        self, *, after: str = "", limit: int = 100, mount: str | None = None
+    ) -> AppRoleNames:
+        """List AppRoles: those of a log-in ``mount`` (empty: the usual one), or all."""
+        return await self._perform(ListAppRoles(after=after, limit=limit, mount=mount))
 
     async def list_secret_ids(self, name: str) -> SecretIds:
         """List an AppRole's secret identifiers by accessor."""
@@ -1569,6 +1572,21 @@ class AsyncLeasesMethods:
         await self._perform(TidyLeases())
 
 
+class AsyncMfaMethodsMethods:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: AsyncPerform) -> None:
+        self._perform = perform
+
+    async def validate(
+        self, request_id: str, *, codes: Mapping[str, list[str]] = NO_ENTRIES
+    ) -> IssuedToken:
+        """End a log-in that waits for a second factor: ``codes`` by a method's identifier or
+        name. A log-in waits for five minutes.
+        """
+        return await self._perform(ValidateMfa(request_id=request_id, codes=dict(codes)))
+
+
 class AsyncMountsMethods:
     __slots__ = ("_perform",)
 
@@ -1963,6 +1981,10 @@ class AsyncSecretsMethods:
         """Remove the values of versions for good."""
         await self._perform(DestroySecret(name=name, versions=list(versions)))
 
+    async def get(self, name: str, *, version: int = 0) -> Secret:
+        """Read a version of a secret; 0: the newest."""
+        return await self._perform(ReadSecret(name=name, version=version))
+
     async def list(self, folder: str, *, after: str = "", limit: int = 100) -> SecretNames:
         """List the names in a folder."""
         return await self._perform(ListSecrets(folder=folder, after=after, limit=limit))
@@ -1986,10 +2008,6 @@ class AsyncSecretsMethods:
     async def purge(self, name: str) -> None:
         """Remove a secret for good: all versions and all that is known of it."""
         await self._perform(PurgeSecret(name=name))
-
-    async def read(self, name: str, *, version: int = 0) -> Secret:
-        """Read a version of a secret; 0: the newest."""
-        return await self._perform(ReadSecret(name=name, version=version))
 
     async def read_subkeys(self, name: str, *, version: int = 0, depth: int = 0) -> Subkeys:
         """Show which keys a secret has, and no value. ``depth`` 0: however deep they are."""
@@ -2168,20 +2186,23 @@ class AsyncTokensMethods:
         *,
         name: str | None = None,
         roles: Sequence[str] | None = None,
-        token_kind: str = "service",
+        token_kind: str = "",
         orphan: bool = False,
         limits: TokenLimits = DEFAULT_TOKENLIMITS,
         display_name: str = "",
         metadata: Mapping[str, str] = NO_ENTRIES,
         renewable: bool = True,
         token_role: str = "",
+        entity_alias: str = "",
         text: str | None = None,
     ) -> IssuedToken:
         """Create a token: a child of the caller's, revoked with it, unless ``orphan``.
 
-        ``kind``: ``service`` (stored, revocable) or ``batch`` (self-contained, not stored: it
-        ends by its lifetime or with its parent). Without ``name`` the token is for the caller itself.
-        ``token_role``: the settings that such tokens have; needs ``token-role:use`` on it.
+        ``token_kind``: ``service`` (stored, revocable; usual) or ``batch`` (self-contained, not
+        stored: it ends by its lifetime or with its parent). Without ``name`` the token is for the
+        caller itself. A root token without lifetimes has no end. ``token_role``: the settings that
+        such tokens have; needs ``token-role:use`` on it. ``entity_alias``: who is behind it, by
+        name, which only a token role allows.
         ``text``: what the token shall be, which only root may choose. ``renewable`` False: never.
         """
         return await self._perform(
@@ -2195,6 +2216,7 @@ class AsyncTokensMethods:
                 metadata=dict(metadata),
                 renewable=renewable,
                 token_role=token_role,
+                entity_alias=entity_alias,
                 text=text,
             )
         )
@@ -2265,11 +2287,15 @@ class AsyncTokenRolesMethods:
         path_suffix: str = "",
         token_kind: str = "",
         limits: TokenLimits = DEFAULT_TOKENLIMITS,
+        allowed_aliases: Sequence[str] = (),
     ) -> TokenRoleView:
         """Create or replace a token role: the settings that tokens made by it have.
 
         ``allowed`` and ``allowed_patterns`` (with ``*``) are roles that may be asked for, though the
-        caller lacks them; without either, those that the caller has. What is disallowed never is.
+        caller lacks them. What is disallowed may not be, but if nothing is allowed by name, anything
+        else. Without any of these, the roles that the caller has may be. ``token_kind``: ``service``
+        or ``batch``, whatever is asked for; with ``default-`` before, unless asked otherwise.
+        ``allowed_aliases`` (with ``*``): which entity aliases may be asked for.
         """
         return await self._perform(
             WriteTokenRole(
@@ -2283,6 +2309,7 @@ class AsyncTokenRolesMethods:
                 path_suffix=path_suffix,
                 token_kind=token_kind,
                 limits=limits,
+                allowed_aliases=list(allowed_aliases),
             )
         )
 
@@ -2348,6 +2375,7 @@ class AsyncMethods:
         self.kubernetes_clusters = AsyncKubernetesClustersMethods(perform)
         self.kubernetes_roles = AsyncKubernetesRolesMethods(perform)
         self.leases = AsyncLeasesMethods(perform)
+        self.mfa_methods = AsyncMfaMethodsMethods(perform)
         self.mounts = AsyncMountsMethods(perform)
         self.namespaces = AsyncNamespacesMethods(perform)
         self.password_policies = AsyncPasswordPoliciesMethods(perform)

@@ -2,7 +2,7 @@
 
 Written by tools/generate_client.py; change that or the catalogue, not this.
 """
-# ruff: noqa: E501, S107 - docstrings move in by a level; a kind of token is not a token
+# ruff: noqa: E501 - docstrings move in by a level; a kind of token is not a token
 
 from __future__ import annotations
 
@@ -261,6 +261,7 @@ from keystead.operations.leases import (
     ShowLease,
     TidyLeases,
 )
+from keystead.operations.mfa import ValidateMfa
 from keystead.operations.mounts import (
     CreateMount,
     DeleteMount,
@@ -446,9 +447,9 @@ class ApprolesMethods:
         """Look up a secret identifier of an AppRole by its text."""
         return self._perform(FindSecretId(name=name, secret_id=secret_id))
 
-    def list(self, *, after: str = "", limit: int = 100) -> AppRoleNames:
-        """List AppRoles."""
-        return self._perform(ListAppRoles(after=after, limit=limit))
+    def list(self, *, after: str = "", limit: int = 100, mount: str | None = None) -> AppRoleNames:
+        """List AppRoles: those of a log-in ``mount`` (empty: the usual one), or all."""
+        return self._perform(ListAppRoles(after=after, limit=limit, mount=mount))
 
     def list_secret_ids(self, name: str) -> SecretIds:
         """List an AppRole's secret identifiers by accessor."""
@@ -1553,6 +1554,21 @@ class LeasesMethods:
         self._perform(TidyLeases())
 
 
+class MfaMethodsMethods:
+    __slots__ = ("_perform",)
+
+    def __init__(self, perform: Perform) -> None:
+        self._perform = perform
+
+    def validate(
+        self, request_id: str, *, codes: Mapping[str, list[str]] = NO_ENTRIES
+    ) -> IssuedToken:
+        """End a log-in that waits for a second factor: ``codes`` by a method's identifier or
+        name. A log-in waits for five minutes.
+        """
+        return self._perform(ValidateMfa(request_id=request_id, codes=dict(codes)))
+
+
 class MountsMethods:
     __slots__ = ("_perform",)
 
@@ -1937,6 +1953,10 @@ class SecretsMethods:
         """Remove the values of versions for good."""
         self._perform(DestroySecret(name=name, versions=list(versions)))
 
+    def get(self, name: str, *, version: int = 0) -> Secret:
+        """Read a version of a secret; 0: the newest."""
+        return self._perform(ReadSecret(name=name, version=version))
+
     def list(self, folder: str, *, after: str = "", limit: int = 100) -> SecretNames:
         """List the names in a folder."""
         return self._perform(ListSecrets(folder=folder, after=after, limit=limit))
@@ -1958,10 +1978,6 @@ class SecretsMethods:
     def purge(self, name: str) -> None:
         """Remove a secret for good: all versions and all that is known of it."""
         self._perform(PurgeSecret(name=name))
-
-    def read(self, name: str, *, version: int = 0) -> Secret:
-        """Read a version of a secret; 0: the newest."""
-        return self._perform(ReadSecret(name=name, version=version))
 
     def read_subkeys(self, name: str, *, version: int = 0, depth: int = 0) -> Subkeys:
         """Show which keys a secret has, and no value. ``depth`` 0: however deep they are."""
@@ -2138,20 +2154,23 @@ class TokensMethods:
         *,
         name: str | None = None,
         roles: Sequence[str] | None = None,
-        token_kind: str = "service",
+        token_kind: str = "",
         orphan: bool = False,
         limits: TokenLimits = DEFAULT_TOKENLIMITS,
         display_name: str = "",
         metadata: Mapping[str, str] = NO_ENTRIES,
         renewable: bool = True,
         token_role: str = "",
+        entity_alias: str = "",
         text: str | None = None,
     ) -> IssuedToken:
         """Create a token: a child of the caller's, revoked with it, unless ``orphan``.
 
-        ``kind``: ``service`` (stored, revocable) or ``batch`` (self-contained, not stored: it
-        ends by its lifetime or with its parent). Without ``name`` the token is for the caller itself.
-        ``token_role``: the settings that such tokens have; needs ``token-role:use`` on it.
+        ``token_kind``: ``service`` (stored, revocable; usual) or ``batch`` (self-contained, not
+        stored: it ends by its lifetime or with its parent). Without ``name`` the token is for the
+        caller itself. A root token without lifetimes has no end. ``token_role``: the settings that
+        such tokens have; needs ``token-role:use`` on it. ``entity_alias``: who is behind it, by
+        name, which only a token role allows.
         ``text``: what the token shall be, which only root may choose. ``renewable`` False: never.
         """
         return self._perform(
@@ -2165,6 +2184,7 @@ class TokensMethods:
                 metadata=dict(metadata),
                 renewable=renewable,
                 token_role=token_role,
+                entity_alias=entity_alias,
                 text=text,
             )
         )
@@ -2233,11 +2253,15 @@ class TokenRolesMethods:
         path_suffix: str = "",
         token_kind: str = "",
         limits: TokenLimits = DEFAULT_TOKENLIMITS,
+        allowed_aliases: Sequence[str] = (),
     ) -> TokenRoleView:
         """Create or replace a token role: the settings that tokens made by it have.
 
         ``allowed`` and ``allowed_patterns`` (with ``*``) are roles that may be asked for, though the
-        caller lacks them; without either, those that the caller has. What is disallowed never is.
+        caller lacks them. What is disallowed may not be, but if nothing is allowed by name, anything
+        else. Without any of these, the roles that the caller has may be. ``token_kind``: ``service``
+        or ``batch``, whatever is asked for; with ``default-`` before, unless asked otherwise.
+        ``allowed_aliases`` (with ``*``): which entity aliases may be asked for.
         """
         return self._perform(
             WriteTokenRole(
@@ -2251,6 +2275,7 @@ class TokenRolesMethods:
                 path_suffix=path_suffix,
                 token_kind=token_kind,
                 limits=limits,
+                allowed_aliases=list(allowed_aliases),
             )
         )
 
@@ -2314,6 +2339,7 @@ class Methods:
         self.kubernetes_clusters = KubernetesClustersMethods(perform)
         self.kubernetes_roles = KubernetesRolesMethods(perform)
         self.leases = LeasesMethods(perform)
+        self.mfa_methods = MfaMethodsMethods(perform)
         self.mounts = MountsMethods(perform)
         self.namespaces = NamespacesMethods(perform)
         self.password_policies = PasswordPoliciesMethods(perform)

@@ -110,7 +110,7 @@ class SecretStore(Reply, frozen=True):
 class ReadSecret(Operation[Secret], frozen=True, kw_only=True):
     """Read a version of a secret; 0: the newest."""
 
-    action: ClassVar[str] = "secret:read"
+    action: ClassVar[str] = "secret:get"
     kind: ClassVar[str] = "secret"
     names: ClassVar[str | None] = "name"
     effect: ClassVar[Effect] = Effect.READ

@@ -24,6 +24,7 @@ from keystead.operations.namespaces import (
     ShowNamespace,
     UnsealNamespace,
 )
+from keystead.services.leases.records import STAGES
 from keystead.services.namespace_directory import (
     NAMESPACE,
     ROOT,
@@ -144,6 +145,12 @@ def delete_namespace(operation: DeleteNamespace, scope: Scope, tx: Transaction) 
         raise Conflict(
             f"Namespace {record.name} has namespaces in it.",
             hint="Delete those first.",
+            namespace=record.name,
+        )
+    if any(tx.count(kind, id) for kind in STAGES):
+        raise Conflict(
+            f"Namespace {record.name} has leases that are not yet taken back.",
+            hint="Revoke them first, or the accounts that were made would stay where they are.",
             namespace=record.name,
         )
     tx.delete(NAMESPACE, "", id)

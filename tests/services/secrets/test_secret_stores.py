@@ -300,7 +300,7 @@ def test_a_policy_names_the_secrets_of_a_folder(store: Any) -> None:
     store.perform(
         WritePolicy(
             name="app",
-            text='permit(principal in Role::"app", action in [Action::"secret:read", '
+            text='permit(principal in Role::"app", action in [Action::"secret:get", '
             'Action::"secret:list"], resource) when { resource.name like "secret/app/*" };',
         )
     )

@@ -124,6 +124,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     _route("POST", "/auth/approle/login", identity.LoginAppRole),
     _route("POST", "/auth/certificate/login", identity.LoginCertificate),
     _route("POST", "/auth/users/{name}/login", identity.LoginUser),
+    _route("POST", "/auth/second-factor", mfa.ValidateMfa),
     # who may log in, and as what
     _route("GET", "/users", identity.ListUsers),
     _route("GET", "/users/{name}", identity.ShowUser),
@@ -383,7 +384,6 @@ ELSEWHERE: Final[frozenset[type[Operation[Any]]]] = frozenset(
         mfa.ListMfaMethods,
         mfa.ShowMfaEnforcement,
         mfa.ShowMfaMethod,
-        mfa.ValidateMfa,
         mfa.WriteMfaEnforcement,
         mfa.WriteMfaMethod,
         oidc_tokens.DeleteOidcKey,
