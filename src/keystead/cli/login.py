@@ -9,9 +9,10 @@ import click
 from keystead.cli.command import Command
 from keystead.cli.inputs import read_secret
 from keystead.cli.session import Session, pass_session, token_file
-from keystead.operations.identity import IssuedToken
+from keystead.operations.identity import IssuedToken, MfaRequirement
 from keystead.operations.jwt_auth import LoginJwt
 from keystead.operations.kubernetes_auth import LoginKubernetes
+from keystead.operations.mfa import ValidateMfa
 
 POD_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
 
@@ -84,6 +85,8 @@ def login(
     elif method == "kubernetes":
         jwt = read_secret(secret_file or POD_TOKEN, "Token").strip()
         issued = client(LoginKubernetes(mount=mount or method, role=role or "", jwt=jwt))
+    if issued and issued.mfa is not None:
+        issued = client(_second_factor(issued.mfa))
     token = issued.token if issued else read_secret(secret_file, "Token").strip()
     client.use_token(token)
     info = issued.info if issued else client.tokens.lookup_self()
@@ -101,6 +104,16 @@ def logout(session: Session) -> None:
     session.client.tokens.revoke_self()
     token_file().unlink(missing_ok=True)
     session.say("The token is revoked.")
+
+
+def _second_factor(waiting: MfaRequirement) -> ValidateMfa:
+    """Ask for one code for each demand, of the first method that would do."""
+    codes = {}
+    for choices in waiting.constraints.values():
+        method = choices[0]
+        if method.id not in codes:
+            codes[method.id] = [read_secret(None, f"Code of {method.name or method.id}").strip()]
+    return ValidateMfa(request_id=waiting.request_id, codes=codes)
 
 
 def _keep(token: str) -> None:
