@@ -152,6 +152,17 @@ def test_a_log_in_waits_five_minutes_and_no_longer(office: Any) -> None:
         )
 
 
+def test_a_demand_on_an_entity_holds_for_the_one_that_takes_it_in(office: Any) -> None:
+    mounted(office)
+    entity = login(office).info.entity_id
+    method = office.perform(WriteMfaMethod(method=MfaMethod(issuer="I"))).id
+    office.perform(WriteMfaEnforcement(name="e", method_ids=[method], entity_ids=[entity]))
+    into = office.perform(WriteEntity(name="into")).id
+    office.perform(MergeEntities(into=into, ids=[entity]))
+    waiting = login(office)
+    assert (waiting.token, waiting.info.entity_id) == ("", into)
+
+
 def test_guesses_of_a_second_factor_must_wait(office: Any) -> None:
     accessor = mounted(office)
     entity = login(office).info.entity_id

@@ -112,13 +112,15 @@ GROUP_ALIAS = Kind(
 
 class Behind(NamedTuple):
     """Who is behind a token. ``roles`` are its own and its groups', before included ones are
-    added; ``direct`` are the groups that it is in itself, ``inherited`` those above them."""
+    added; ``direct`` are the groups that it is in itself, ``inherited`` those above them.
+    ``merged`` are the identifiers of entities that it has taken in."""
 
     info: EntityInfo
     roles: frozenset[str]
     disabled: bool
     direct: tuple[str, ...]
     inherited: tuple[str, ...]
+    merged: tuple[str, ...] = ()
 
 
 def behind(reader: Reader, namespace: str, entity_id: str) -> Behind | None:
@@ -143,6 +145,7 @@ def behind(reader: Reader, namespace: str, entity_id: str) -> Behind | None:
         record.disabled,
         direct,
         inherited,
+        tuple(record.merged),
     )
 
 

@@ -78,12 +78,13 @@ def enforcements_for(
 ) -> dict[str, list[str]]:
     """Which methods a log-in must use, one of each list, by the name of what demands it."""
     groups = {*known.direct, *known.inherited}
+    entities = {known.info.id, *known.merged}
     return {
         name: record.method_ids
         for name, record in reader.list(MFA_ENFORCEMENT, scope.namespace, limit=1000)
         if mount.accessor in record.accessors
         or mount.type in record.types
-        or known.info.id in record.entity_ids
+        or entities & set(record.entity_ids)
         or groups & set(record.group_ids)
     }
 
