@@ -153,7 +153,7 @@ class RotateTransitKey(KeyOperation[TransitKey], frozen=True, kw_only=True):
 class TrimTransitKey(KeyOperation[TransitKey], frozen=True, kw_only=True):
     """Delete the material of all versions before ``min_available_version``, at once."""
 
-    action: ClassVar[str] = "key:delete"
+    action: ClassVar[str] = "key:destroy"
     effect: ClassVar[Effect] = Effect.CHANGE
     audited: ClassVar[tuple[str, ...]] = ("min_available_version",)
 
@@ -164,7 +164,7 @@ class TrimTransitKey(KeyOperation[TransitKey], frozen=True, kw_only=True):
 class DeleteTransitKey(KeyOperation[Done], frozen=True, kw_only=True):
     """Delete a key that allows it, at once and for ever; its name is free again."""
 
-    action: ClassVar[str] = "key:delete"
+    action: ClassVar[str] = "key:destroy"
     effect: ClassVar[Effect] = Effect.CHANGE
 
     key: KeyRef
@@ -247,7 +247,7 @@ class ImportWrappingKey(Reply, frozen=True):
 class ShowImportWrappingKey(Operation[ImportWrappingKey], frozen=True, kw_only=True):
     """Show a mount's wrapping key; raises NotFound before the first is made."""
 
-    action: ClassVar[str] = "key:create-wrapping-key"
+    action: ClassVar[str] = "key:show"
     kind: ClassVar[str] = "key"
     effect: ClassVar[Effect] = Effect.READ
     audited: ClassVar[tuple[str, ...]] = ("mount",)
@@ -368,7 +368,7 @@ class TransitBackup(Reply, frozen=True):
 class BackUpTransitKey(KeyOperation[TransitBackup], frozen=True, kw_only=True):
     """Give out all of a key that allows it, in plaintext."""
 
-    action: ClassVar[str] = "key:backup"
+    action: ClassVar[str] = "key:export"
     effect: ClassVar[Effect] = Effect.CHANGE
     secret_reply: ClassVar[bool] = True
 
