@@ -81,9 +81,10 @@ async def _create(request: VaultRequest, *, orphan: bool = False, role: str = ""
     if kind not in ("", "service", "batch"):
         raise InvalidRequest("invalid 'token_type' value")
     if kind == "batch":
-        for member in ("period", "num_uses"):
-            if request.body.get(member):
-                raise InvalidRequest(f'batch tokens cannot have "{member}" set')
+        if request.seconds("period"):  # bao sends "0s"
+            raise InvalidRequest('batch tokens cannot have "period" set')
+        if request.integer("num_uses"):
+            raise InvalidRequest('batch tokens cannot have "num_uses" set')
     uses = request.integer("num_uses")
     if uses < 0:
         raise InvalidRequest("number of uses cannot be negative")
