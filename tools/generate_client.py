@@ -183,6 +183,7 @@ class {style.prefix}{class_name(kind)}:
         f"self.{attribute(kind)} = {style.prefix}{class_name(kind)}(perform)"
         for kind in sorted(kinds)
     )
+    imports.names["typing"].add("Any")
     imports.names["keystead.operations.base"] |= {"Operation", "ReplyT"}
     lines = "\n".join(
         f"from {module} import {', '.join(sorted(names))}"
@@ -197,7 +198,7 @@ class {style.prefix}{class_name(kind)}:
 
 Written by tools/generate_client.py; change that or the catalogue, not this.
 """
-# ruff: noqa: E501, S107 - docstrings move in by a level; a kind of token is not a token
+# ruff: noqa: E501 - docstrings move in by a level
 
 from __future__ import annotations
 
@@ -207,7 +208,7 @@ from typing import Final, Protocol
 
 {lines}
 
-NO_ENTRIES: Final[Mapping[str, str]] = MappingProxyType({{}})
+NO_ENTRIES: Final[Mapping[str, Any]] = MappingProxyType({{}})
 {constants}
 
 

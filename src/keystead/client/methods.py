@@ -2,7 +2,7 @@
 
 Written by tools/generate_client.py; change that or the catalogue, not this.
 """
-# ruff: noqa: E501 - docstrings move in by a level; a kind of token is not a token
+# ruff: noqa: E501 - docstrings move in by a level
 
 from __future__ import annotations
 
@@ -390,7 +390,7 @@ from keystead.operations.system import (
     VerifyRekey,
 )
 
-NO_ENTRIES: Final[Mapping[str, str]] = MappingProxyType({})
+NO_ENTRIES: Final[Mapping[str, Any]] = MappingProxyType({})
 DEFAULT_MOUNTCONFIG: Final = MountConfig()
 DEFAULT_TOKENLIMITS: Final = TokenLimits()
 
