@@ -208,6 +208,7 @@ def test_policies_are_written_formatted_read_and_deleted(bao: Bao, tmp_path: Pat
 
 
 def test_tokens_are_created_looked_up_renewed_and_revoked(bao: Bao) -> None:
+    bao("policy", "write", "reader", "-", given='path "secret/*" { capabilities = ["read"] }')
     made = bao.json("token", "create", "-policy=reader", "-ttl=1h", "-display-name=x")["auth"]
     token, accessor = made["client_token"], made["accessor"]
     assert made["token_policies"] == ["default", "reader"]
