@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help dev test lint types check bench lock clean peers
@@ -29,7 +30,7 @@ peers:  ## Install the Debian packages that the tests' third-party peers need (a
 	@scripts/install-peers
 
 test: $(READY) peers  ## Run every test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses=$(JOBS) $(ARGS)
 
 lint: $(READY)  ## Check style, formatting and import contracts
 	@$(BIN)/ruff check src tests bench tools

@@ -21,6 +21,11 @@ import httpx
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests first, so that what runs beside them ends when they do."""
+    items.sort(key=lambda item: "test_kill.py" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def require_peer() -> Callable[[str, str], str]:
     """Find a program; without it skip, or fail where KEYSTEAD_REQUIRE_PEERS=1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -30,7 +31,8 @@ def values(kind: shape.Type, depth: int = 0) -> st.SearchStrategy[Any]:
         case shape.IntType():
             return st.integers(kind.ge or 0, kind.le or 2**53)
         case shape.FloatType():
-            return st.integers(0, 2**32).map(float)
+            least = kind.ge if kind.gt is None else kind.gt + 1
+            return st.integers(math.ceil(least or 0), int(kind.le or 2**32)).map(float)
         case shape.BoolType():
             return st.booleans()
         case shape.NoneType():

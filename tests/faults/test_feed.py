@@ -60,12 +60,22 @@ class Desk:
         self.feed.start_after(await self.store.read(lambda reader: reader.last_change()))
         await self.feed.catch_up()
 
-    async def write(self, *ids: str) -> None:
+    async def write(self, *ids: str, forget: bool = False, store: Any = None) -> None:
         def work(tx: Any) -> None:
             for id in ids:
                 tx.put(NOTE, "", id, _Note(id))
 
-        await self.store.write(work)
+        await (store or self.store).write(work)
+        if forget:
+            await (store or self.store).write(lambda tx: tx.forget_changes(1))
+
+    async def write_elsewhere(self, *ids: str, forget: bool = False) -> None:
+        """Write as another node does, and tell of it."""
+        other = Store(f"sqlite:///{self.path}")
+        other.sealer = _PlainSealer()
+        await self.write(*ids, forget=forget, store=other)
+        other.close()
+        self.feed.notice()
 
 
 @pytest.fixture
@@ -107,13 +117,26 @@ def test_more_changes_than_one_page_are_all_told_in_order(on_desk: Any) -> None:
 
 def test_changes_that_the_store_has_forgotten_make_a_gap(on_desk: Any) -> None:
     async def work(desk: Desk) -> None:
-        await desk.write("a", "b", "c")
-        await desk.store.write(lambda tx: tx.forget_changes(1))
+        await desk.write_elsewhere("a", "b", "c", forget=True)
         await desk.feed.catch_up()
         assert (desk.told, desk.gaps) == ([], 1)
         await desk.write("d")
         await desk.feed.catch_up()
         assert (desk.told, desk.gaps) == (["d"], 1)
+
+    on_desk(work)
+
+
+def test_own_changes_are_told_in_order_with_those_of_others(on_desk: Any) -> None:
+    async def work(desk: Desk) -> None:
+        await desk.write("own")
+        await desk.write_elsewhere("other")
+        await desk.write("own again")
+        await desk.feed.catch_up()
+        await desk.write("last")
+        await desk.feed.catch_up()
+        assert (desk.told, desk.gaps) == (["own", "other", "own again", "last"], 0)
+        assert not desk.feed.stale()
 
     on_desk(work)
 

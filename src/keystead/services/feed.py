@@ -174,13 +174,13 @@ class ChangeFeed:
         if notice is not self._heeded or not self._board.only_own(self._seen, seen):
             return False
         while self._own:
-            changes = self._own.popleft()
-            if changes[-1].number <= self._last:
-                continue  # seen when the store was looked at
-            if changes[0].number != self._last + 1:
-                return False
-            await self._tell(changes)
-            self.generation += 1
+            changes = self._own[0]
+            if changes[-1].number > self._last:  # else seen when the store was looked at
+                if changes[0].number != self._last + 1:
+                    return False
+                await self._tell(changes)  # if that fails, they are told again
+                self.generation += 1
+            self._own.popleft()
         self._seen = seen
         return True
 

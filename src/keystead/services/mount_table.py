@@ -102,6 +102,7 @@ class MountTable:
 
     def __init__(self) -> None:
         self.feed: ChangeFeed | None = None
+        self.generation = 0
         self._ids: dict[str, str] = {"": "root"}
         self._mounts: dict[str, dict[str, MountView]]
         self._mounts = {"": {mount.path: mount for mount in built_in("root")}}
@@ -117,6 +118,7 @@ class MountTable:
                 mounts[name] = {}
         self._ids = {name: identifier for identifier, name in namespaces.items()}
         self._mounts = mounts
+        self.generation += 1
 
     def outdated(self) -> bool:
         """Whether something, perhaps a mount, has been committed since the last look."""

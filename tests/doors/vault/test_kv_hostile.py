@@ -99,3 +99,4 @@ def test_a_body_of_any_depth_is_answered(
             assert status != 200 or depth < 260 or "wrap" in path
             if "wrap" not in path:
                 assert ask(server, connection, "GET", path, b"")[0] in (200, 404)
+    ask(server, connection, "DELETE", "cubbyhole/deep", b"")

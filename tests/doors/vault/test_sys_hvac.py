@@ -337,7 +337,7 @@ def test_a_rate_limit_is_made_kept_and_deleted(client: hvac.Client, name: str) -
     refused = raw(client, "GET", f"{name}/a")
     assert 1 <= int(refused.headers["retry-after"]) <= 30
     assert refused.json()["errors"] == [f'request path "{name}/a": rate limit quota exceeded']
-    assert raw(client, "GET", "secret/data/a").status_code == 404
+    assert raw(client, "GET", "secret/data/not-there").status_code == 404
     assert client.sys.delete_quota(name).status_code == 204
     assert raw(client, "GET", f"{name}/a").status_code == 404
     with pytest.raises(InvalidPath):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
@@ -23,7 +23,17 @@ from keystead.doors.asgi import (
 )
 from keystead.doors.rest.credentials import parse_traceparent
 from keystead.doors.vault import errors
-from keystead.doors.vault.engine import DELETE, LIST, PATCH, READ, WRITE, Answer, Engine, Route
+from keystead.doors.vault.engine import (
+    DELETE,
+    LIST,
+    PATCH,
+    READ,
+    WRITE,
+    Answer,
+    Engine,
+    Match,
+    Route,
+)
 from keystead.doors.vault.request import Gate, Mounts, VaultRequest, seconds
 from keystead.errors import InvalidRequest, KeysteadError, PayloadTooLarge, Unauthenticated
 from keystead.operations.mounts import AskUnknownPath, MountView
@@ -40,11 +50,25 @@ _JSON: Final = b"application/json"
 _NO_STORE: Final[Header] = (b"cache-control", b"no-store")
 _CLOSE: Final[Header] = (b"connection", b"close")
 _NOTHING_TO_SAY: Final = 204
+_KNOWN_PATHS: Final = 4096
 
 _LOG = logging.getLogger(__name__)
 _encode = msgspec.json.Encoder().encode
 
 Response = tuple[int, bytes, bytes]
+
+
+class _Found(NamedTuple):
+    """Where a path leads, from which mount on, and to which route if any.
+
+    ``method_alone``: something answers there, but not this method.
+    """
+
+    namespace: str
+    mount: MountView | None
+    below: str
+    match: Match | None = None
+    method_alone: bool = False
 
 
 class VaultDoor:
@@ -66,6 +90,8 @@ class VaultDoor:
         self._mounts = mounts
         self._engines = engines
         self._body_limit = body_limit
+        self._found: dict[tuple[str, str, bytes], _Found] = {}
+        self._found_in = mounts.generation
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -104,14 +130,11 @@ class VaultDoor:
             method = LIST
         if self._mounts.outdated():
             await self._mounts.catch_up()
-        place = self._mounts.find(call.namespace, _path(scope))
-        call.namespace, mount, below = place.namespace, place.mount, place.rest.strip("/")
-        if method is None or mount is None:
-            return await self._unknown(call, mount, place.rest, method)
-        engine = self._engines.get(mount.engine)
-        match = engine.match(method, below) if engine is not None else None
-        if match is None:
-            known = engine is not None and engine.knows(below)
+        found = self._find(scope, call.namespace, method)
+        call.namespace, mount, below = found.namespace, found.mount, found.below
+        match = found.match
+        if method is None or mount is None or match is None:
+            known = found.method_alone
             return await self._unknown(call, mount, below, method, method_alone=known)
         request = VaultRequest(
             gate=self._gate,
@@ -132,6 +155,32 @@ class VaultDoor:
         if call.path.wrap_ttl and answer.raw is None and answer.wrap_info is None:
             answer = await self._wrap(request, answer, call.path)
         return _response(answer, request_id, mount)
+
+    def _find(self, scope: Scope, namespace: str, method: str | None) -> _Found:
+        """Where a path leads. What is asked for often is found by one look-up."""
+        raw = scope.get("raw_path")
+        if self._found_in != self._mounts.generation or len(self._found) >= _KNOWN_PATHS:
+            self._found.clear()
+            self._found_in = self._mounts.generation
+        if raw is None or method is None:
+            return self._look_up(_path(scope), namespace, method)
+        key = (namespace, method, raw)
+        found = self._found.get(key)
+        if found is None:
+            found = self._look_up(_path(scope), namespace, method)
+            if found.match is not None:
+                self._found[key] = found
+        return found
+
+    def _look_up(self, path: str, namespace: str, method: str | None) -> _Found:
+        place = self._mounts.find(namespace, path)
+        if place.mount is None or method is None:
+            return _Found(place.namespace, place.mount, place.rest)
+        below = place.rest.strip("/")
+        engine = self._engines.get(place.mount.engine)
+        match = engine.match(method, below) if engine is not None else None
+        known = match is None and engine is not None and engine.knows(below)
+        return _Found(place.namespace, place.mount, below, match, known)
 
     async def _unknown(
         self,

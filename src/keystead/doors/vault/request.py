@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
@@ -23,6 +23,16 @@ _SECONDS: Final[Mapping[str, float]] = {
 _decode = msgspec.json.Decoder().decode
 
 
+_decoders: dict[Any, Callable[[bytes], Any]] = {}
+
+
+def _decoder(type_: type[BodyT]) -> Callable[[bytes], BodyT]:
+    decoder = _decoders.get(type_)
+    if decoder is None:
+        decoder = _decoders[type_] = msgspec.json.Decoder(type_).decode
+    return decoder
+
+
 class Gate(Protocol):
     """Carries out operations; raises a KeysteadError."""
 
@@ -31,6 +41,10 @@ class Gate(Protocol):
 
 class Mounts(Protocol):
     """What a door must know of mounts, in memory. Namespaces are given by their full names."""
+
+    @property
+    def generation(self) -> int:
+        """Changes whenever something about mounts does."""
 
     def outdated(self) -> bool:
         """Whether something has been committed since the last ``catch_up``."""
@@ -90,9 +104,10 @@ class VaultRequest:
     def decode(self, type_: type[BodyT]) -> BodyT:
         """The body as a struct; an empty one is ``{}``. Raises InvalidRequest."""
         try:
-            return msgspec.json.decode(self.raw or b"{}", type=type_)
+            body = _decoder(type_)(self.raw or b"{}")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InvalidRequest(f"error parsing JSON: {error}") from None
+        return body
 
     @property
     def body(self) -> dict[str, Any]:
