@@ -188,7 +188,8 @@ class Gate:
                 scope.resource = key.resource
         if scope.resource is None:
             scope.resource = self._plain(scope, operation.resource())
-        for context in shape.contexts(operation):
+        scope.contexts = shape.contexts(operation)
+        for context in scope.contexts:
             if not self._judge(scope, shape.action, scope.resource, context):
                 raise _denied(scope, shape.action, scope.resource.name)
         if missing and shape.is_use:
@@ -428,7 +429,7 @@ class Gate:
             identifier = str(resource.attributes.get("id", ""))
             about = audit.Resource(resource.kind, identifier, resource.name)
         waiting = []
-        for context in shape.contexts(operation):
+        for context in scope.contexts or shape.contexts(operation):
             entry = audit.Entry(
                 action=shape.action,
                 context=context,  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from keystead.errors import KeysteadError
@@ -33,12 +33,15 @@ from keystead.services.oidc_keys import OIDC_KEY, PUBLIC_KEY
 from keystead.services.recovery import SETTLE_SECONDS, resolve_intents
 from keystead.services.secrets.sweeping import SWEPT as SWEPT_SECRETS
 from keystead.store.kinds import Kind
+from keystead.store.transaction import Change
 from keystead.telemetry.families import LEASE_STATES, LEASES
 
 USAGE_SECONDS = 5.0
 REAP_SECONDS = 30.0
 GAUGE_SECONDS = 1.0
 CENSUS_SECONDS = 60.0
+AGES_SECONDS = 3600.0
+"""Keys are counted again when some have changed, or have grown older by this."""
 LEASE_SECONDS = 1.0
 KEEP_CHANGES = 100_000
 
@@ -56,6 +59,9 @@ class Scheduler:
         self._revoker = Revoker(house, self._perform)
         self._rotator = Rotator(house, self._perform)
         self._adopted = False
+        self._keys_changed = True
+        self._census_due_at = 0.0
+        house.feed.listen(self._heard)
 
     def start(self) -> None:
         self._every(USAGE_SECONDS, self.flush_usage)
@@ -105,12 +111,17 @@ class Scheduler:
         """Publish this worker's gauges, which any sibling may be asked for."""
         self._house.metrics.refresh()
 
+    async def _heard(self, changes: Sequence[Change]) -> None:
+        self._keys_changed |= any(change.kind == KEY.name for change in changes)
+
     async def count_keys(self) -> None:
         """Count keys by state and age, and leases by state, for the metrics."""
         house = self._house
         if not house.seal.sealed:
-            census = await house.store.read(lambda reader: take_census(reader, house))
-            publish_census(house.metrics, census)
+            if self._keys_changed or house.clock() >= self._census_due_at:
+                self._keys_changed = False
+                self._census_due_at = house.clock() + AGES_SECONDS
+                publish_census(house.metrics, await take_census(house))
             namespaces = list(house.namespaces.names())
             counted = await house.store.read(lambda reader: lease_census(reader, namespaces))
             for state in LEASE_STATES:

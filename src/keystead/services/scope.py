@@ -25,7 +25,8 @@ class Scope:
     ``namespace`` is the identifier of the namespace it happens in. ``target`` is the thing
     the gate resolved before policy was asked (a ``Key`` for key operations, else None);
     ``sources`` are the other keys whose ciphertexts are opened, by identifier. ``resource``
-    is what policy was asked about. ``prepared`` is what the operation's ``asks`` or
+    is what policy was asked about, ``contexts`` the distinct encryption contexts of that.
+    ``prepared`` is what the operation's ``asks`` or
     ``before`` function returned. ``committing`` says that the change may be under way in
     the store. ``details`` and ``key_version`` go into the audit entry; never put a secret
     there.
@@ -41,6 +42,7 @@ class Scope:
     target: Any = None
     sources: Mapping[str, Any] = field(default_factory=dict)
     resource: PolicyResource | None = None
+    contexts: tuple[Mapping[str, str], ...] | None = None
     prepared: Any = None
     committing: bool = False
     key_version: int | None = None

@@ -88,8 +88,12 @@ class Shape:
             return _NO_CONTEXTS
         if not operation.items or "context" not in operation.items[0].__struct_fields__:
             return _NO_CONTEXTS
-        contexts = map(_context_of, operation.items)
-        distinct = {tuple(sorted(context.items())): context for context in contexts}
+        given = [context for item in operation.items if (context := _context_of(item))]
+        if not given:
+            return _NO_CONTEXTS
+        distinct = {tuple(sorted(context.items())): context for context in given}
+        if len(given) < len(operation.items):
+            distinct[()] = NO_CONTEXT
         return tuple(distinct.values())
 
 
