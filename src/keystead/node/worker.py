@@ -232,8 +232,13 @@ class Worker:
         siblings.on_root_key = seal.accept_root_key
         siblings.on_seal = seal.seal_now
         siblings.root_key = seal.root_key_for_siblings
-        siblings.perform = self.gate.perform
+        siblings.perform = self._perform_for_sibling
         siblings.start()
+
+    async def _perform_for_sibling(self, operation: Operation[object], call: Call) -> object:
+        """What a sibling passes on may come before this worker has reached the audit writer."""
+        await self.house.audit.ready()
+        return await self.gate.perform(operation, call)
 
     async def _unseal_alone(self) -> None:
         """Unseal at the start, where the seal or a sibling can.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 
 from keystead.errors import ConfigurationError
 
@@ -117,17 +117,19 @@ def _begin_to_write(connection: Connection) -> None:
     stand still for most of what the other leaves it.
     """
     connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    cursor = connection.connection.cursor()
     deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
-    while True:
+    while time.monotonic() < deadline:
         try:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        except OperationalError as error:
-            busy = getattr(error.orig, "sqlite_errorname", "") == "SQLITE_BUSY"
-            if not busy or time.monotonic() > deadline:
-                raise
+            cursor.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY":
+                deadline = 0.0
             time.sleep(_WRITE_LOCK_POLL_SECONDS)
         else:
             break
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises as every statement does
     connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
