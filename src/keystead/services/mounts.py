@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from keystead.errors import InvalidRequest, NotFound, PermissionDenied, UnsupportedOperation
+from keystead.errors import InvalidRequest, NotFound, PermissionDenied, Sealed, UnsupportedOperation
 from keystead.operations import Done, Resource
 from keystead.operations.mounts import (
     LOGIN_METHODS,
@@ -263,6 +263,9 @@ def sweep_mounts(operation: SweepMounts, scope: Scope, tx: Transaction) -> Done:
 
 @reads(AskUnknownPath)
 def ask_unknown_path(operation: AskUnknownPath, scope: Scope, reader: Reader) -> Done:
+    """A worker that was unsealed this moment does not know its mounts yet: it says Sealed."""
+    if scope.house.mounts.generation == 0:
+        raise Sealed
     if operation.method_alone:
         raise UnsupportedOperation(operation.reason)
     raise NotFound(operation.reason)
