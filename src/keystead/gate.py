@@ -240,7 +240,10 @@ class Gate:
         if on_path is PathVerdict.DENIED:
             return False
         decision = self._decide(scope, action, resource, context)
-        return decision.allowed or (on_path is PathVerdict.ALLOWED and decision.silent)
+        if not decision.allowed and decision.silent and on_path is PathVerdict.ALLOWED:
+            scope.by_path = True
+            return True
+        return decision.allowed
 
     def _decide(
         self, scope: Scope, action: str, resource: PolicyResource, context: Mapping[str, str]
@@ -286,9 +289,7 @@ class Gate:
         return self._ask_paths(scope, sudo=not granted) is PathVerdict.ALLOWED
 
     def _narrow(self, scope: Scope, capability: str) -> None:
-        if scope.principal.root or scope.call.path is None:
-            return
-        if self._ask_paths(scope) is not PathVerdict.ALLOWED:
+        if not scope.by_path:
             return
         if self._ask_paths(scope, capability=capability) is not PathVerdict.ALLOWED:
             raise PermissionDenied

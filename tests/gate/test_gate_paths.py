@@ -161,3 +161,15 @@ def test_a_write_that_is_a_create_needs_that_capability(
         with pytest.raises(PermissionDenied):
             office.perform(wanted, token=office.token(), **at("p", "write"))
     assert bool(seen) is permitted
+
+
+def test_a_statement_that_permits_a_write_permits_it_as_create_and_as_update(
+    office: Any, rights: Rights
+) -> None:
+    rights.allow("auth/approle/role/ci", "write", "update")
+    wanted = WriteAppRole(name="ci")
+    with pytest.raises(PermissionDenied):
+        office.perform(wanted, token=office.token(), **at("auth/approle/role/ci", "write"))
+    office.perform(WritePolicy(name="all", text="permit(principal, action, resource);"))
+    path = at("auth/approle/role/ci", "write")
+    assert office.perform(wanted, token=office.token(), **path).name == "ci"

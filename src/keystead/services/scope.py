@@ -25,11 +25,11 @@ class Scope:
     ``namespace`` is the identifier of the namespace it happens in. ``target`` is the thing
     the gate resolved before policy was asked (a ``Key`` for key operations, else None);
     ``sources`` are the other keys whose ciphertexts are opened, by identifier. ``resource``
-    is what policy was asked about, ``contexts`` the distinct encryption contexts of that.
-    ``prepared`` is what the operation's ``asks`` or
-    ``before`` function returned. ``committing`` says that the change may be under way in
-    the store. ``details`` and ``key_version`` go into the audit entry; never put a secret
-    there.
+    is what policy was asked about, ``contexts`` the distinct encryption contexts of that;
+    ``by_path``: it took a path policy to permit it. ``prepared`` is what the operation's
+    ``asks`` or ``before`` function returned. ``committing`` says that the change may be
+    under way in the store. ``details`` and ``key_version`` go into the audit entry; never
+    put a secret there.
     """
 
     house: House
@@ -43,6 +43,7 @@ class Scope:
     sources: Mapping[str, Any] = field(default_factory=dict)
     resource: PolicyResource | None = None
     contexts: tuple[Mapping[str, str], ...] | None = None
+    by_path: bool = False
     prepared: Any = None
     committing: bool = False
     key_version: int | None = None
