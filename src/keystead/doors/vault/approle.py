@@ -9,6 +9,7 @@ import msgspec
 
 from keystead.doors.vault.engine import Answer, Engine, Reply
 from keystead.doors.vault.logins import (
+    TIDIED,
     login_answer,
     mount_path,
     role_name,
@@ -332,8 +333,7 @@ def _shown(found: SecretIdView, role: AppRoleView) -> dict[str, Any]:
 async def tidy(request: VaultRequest) -> Reply:
     """Secret identifiers that ended are swept all the time: there is nothing left to start."""
     await request.perform(ListAppRoles(limit=1))
-    told = "Tidy operation successfully started. Any information from the operation will be printed to Keystead's server logs."  # noqa: E501
-    return Answer(status=202, warnings=[told])
+    return Answer(status=202, warnings=[TIDIED])
 
 
 # --- log-in -----------------------------------------------------------------------------

@@ -14,6 +14,11 @@ _MFA_WARNING = (
     " the login by sending another request to mfa/validate endpoint."
 )
 
+TIDIED = (
+    "Tidy operation successfully started. Any information from the operation will be printed to"
+    " Keystead's server logs."
+)
+
 _KINDS = {
     "": "",
     "default": "",

@@ -9,6 +9,7 @@ import msgspec
 
 from keystead.doors.vault.engine import Answer, Engine, Reply
 from keystead.doors.vault.logins import (
+    TIDIED,
     accessor_of,
     lifetime,
     token_auth,
@@ -336,9 +337,8 @@ async def _revoke(request: VaultRequest, token: str, *, orphan_children: bool = 
 @ENGINE.write("tidy", sudo=True, capability="update")
 async def tidy(request: VaultRequest) -> Reply:
     """Tokens that ended are swept all the time: there is nothing left to start."""
-    await request.perform(LookupSelf())
-    told = "Tidy operation successfully started. Any information from the operation will be printed to Keystead's server logs."  # noqa: E501
-    return Answer(status=202, warnings=[told])
+    await request.perform(ListTokens(limit=1))
+    return Answer(status=202, warnings=[TIDIED])
 
 
 # --- token roles ------------------------------------------------------------------------
